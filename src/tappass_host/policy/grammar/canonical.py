@@ -1,0 +1,140 @@
+"""The one spelling of an entry: what statement ids, sorting and comparison are built on.
+
+`FIELD_GRAMMARS` says for every field that has a grammar how an entry is read and written back.
+Validation walks the same table, so an entry that has a canonical text is an entry that is valid.
+A field is a dotted path without entries, e.g. `mcp.servers.tools.allow`.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+import msgspec
+
+from tappass_host.policy.grammar.text import refuse, require_plain
+
+Grammar = Callable[[str], str]
+
+
+@lru_cache(maxsize=65536, typed=True)
+def canonical_entry(field: str, entry: object) -> str:
+    """The canonical text of one entry of a field.
+
+    Raises:
+        GrammarError: the entry does not follow the grammar of its field.
+    """
+    if isinstance(entry, str):
+        grammar = FIELD_GRAMMARS.get(field)
+        return entry if grammar is None else grammar(entry)
+    if isinstance(entry, msgspec.Struct):
+        return msgspec.json.encode(entry, order="sorted").decode()
+    if isinstance(entry, bool):
+        return "true" if entry else "false"
+    return str(entry)
+
+
+def _domain(text: str) -> str:
+    from tappass_host.policy.grammar.domains import parse_domain
+
+    return str(parse_domain(text))
+
+
+def _cidr(text: str) -> str:
+    from tappass_host.policy.grammar.addresses import parse_cidr
+
+    return str(parse_cidr(text))
+
+
+def _path(text: str) -> str:
+    from tappass_host.policy.grammar.paths import parse_path
+
+    return str(parse_path(text))
+
+
+def _tool(text: str) -> str:
+    from tappass_host.policy.grammar.tools import parse_tool
+
+    return str(parse_tool(text))
+
+
+def _form(what: str, pattern: str, remedy: str) -> Grammar:
+    """A grammar that is one regular expression and has one spelling per value."""
+    compiled = re.compile(pattern)
+
+    def read(text: str) -> str:
+        require_plain(what, text)
+        if not compiled.fullmatch(text):
+            raise refuse(what, text, "is not well formed", remedy)
+        return text
+
+    return read
+
+
+_WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?"
+_word = _form("name", _WORD, "use letters, digits, and . _ - in between")
+_module = _form("module", r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "write a dotted module name: os.path")
+_function = _form("function", r"[A-Za-z_]\w{0,127}", "write one identifier: lookup_customer")
+_env = _form("environment variable", r"[A-Za-z_]\w{0,127}", "write one name: API_TOKEN")
+_env_pattern = _form(
+    "environment variable",
+    r"[A-Za-z_]\w{0,127}\*?|\*_\w{1,126}",
+    "write a name, or a star at one end: AWS_*, *_TOKEN",
+)
+_model = _form(
+    "model", r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,126}\*?", "write a model name, or one ending in a star"
+)
+_sha256 = _form("digest", r"sha256:[0-9a-f]{64}", "write sha256: and 64 lower-case hexadecimal digits")
+_secret_ref = _form(
+    "secret reference", r"[a-z][a-z0-9+-]{0,31}:[\w./@:#+-]{1,512}", "write scheme:name, e.g. vault:team/key"
+)
+_url = _form(
+    "URL",
+    r"https?://(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::[1-9][0-9]{0,4})?(?:/[\w.~/%+-]*)?",
+    "write http:// or https://, a lower-case host and a plain path, without user, query or fragment",
+)
+
+
+def _unix(text: str) -> str:
+    """A socket by a well-known word (`docker`, `ssh-agent`, `dbus`) or by its path."""
+    return _path(text) if text[:1] in ("/", "~", "$") else _word(text)
+
+
+FIELD_GRAMMARS: dict[str, Grammar] = {
+    "network.allow_domains": _domain,
+    "network.deny_domains": _domain,
+    "network.category_domains": _domain,
+    "network.allow_cidrs": _cidr,
+    "network.allow_unix": _unix,
+    "network.deny_categories": _word,
+    "filesystem.workspace": _path,
+    "filesystem.read_only": _path,
+    "filesystem.read_write": _path,
+    "filesystem.deny_paths": _path,
+    "tools.allow": _tool,
+    "tools.ask": _tool,
+    "tools.deny": _tool,
+    "tools.deny_if_tainted": _tool,
+    "tools.taint_sources": _tool,
+    "interpreter.host_functions": _function,
+    "interpreter.allow_imports": _module,
+    "interpreter.deny_imports": _module,
+    "interpreter.env": _env,
+    "mcp.servers": _word,
+    "mcp.servers.auth_ref": _secret_ref,
+    "mcp.servers.pins": str,
+    "mcp.servers.transport.url": _url,
+    "data.sources": _word,
+    "data.sources.path": _path,
+    "llm.gateway_url": _url,
+    "llm.models.allow": _model,
+    "llm.models.deny": _model,
+    "llm.routes": _word,
+    "llm.upstreams": _word,
+    "llm.upstreams.base_url": _url,
+    "llm.upstreams.auth_ref": _secret_ref,
+    "credentials.hide_env": _env_pattern,
+    "credentials.secrets": _env,
+    "credentials.secrets.ref": _secret_ref,
+    "credentials.secrets.domains": _domain,
+    "runtimes": _sha256,
+}
