@@ -59,7 +59,7 @@ def _tool(text: str) -> str:
 
 def _form(what: str, pattern: str, remedy: str) -> Grammar:
     """A grammar that is one regular expression and has one spelling per value."""
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)
 
     def read(text: str) -> str:
         require_plain(what, text)
