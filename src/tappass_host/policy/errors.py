@@ -109,6 +109,10 @@ class EquivocationError(TrustError):
     """The same version was seen with other bytes."""
 
 
+class RotationError(TrustError):
+    """A new root does not directly follow the trusted one."""
+
+
 class AudienceError(TrustError):
     """The policy is not for this host or sandbox."""
 
