@@ -75,11 +75,6 @@ _word = _form("name", _WORD, "use letters, digits, and . _ - in between")
 _module = _form("module", r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "write a dotted module name: os.path")
 _function = _form("function", r"[A-Za-z_]\w{0,127}", "write one identifier: lookup_customer")
 _env = _form("environment variable", r"[A-Za-z_]\w{0,127}", "write one name: API_TOKEN")
-_env_pattern = _form(
-    "environment variable",
-    r"[A-Za-z_]\w{0,127}\*?|\*_\w{1,126}",
-    "write a name, or a star at one end: AWS_*, *_TOKEN",
-)
 _model = _form(
     "model", r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,126}\*?", "write a model name, or one ending in a star"
 )
@@ -132,7 +127,7 @@ FIELD_GRAMMARS: dict[str, Grammar] = {
     "llm.upstreams": _word,
     "llm.upstreams.base_url": _url,
     "llm.upstreams.auth_ref": _secret_ref,
-    "credentials.hide_env": _env_pattern,
+    "credentials.hide_env": _env,
     "credentials.secrets": _env,
     "credentials.secrets.ref": _secret_ref,
     "credentials.secrets.domains": _domain,
