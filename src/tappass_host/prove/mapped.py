@@ -42,7 +42,7 @@ def call(name: str, *args: Any) -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    """Mount, with the arguments of mount(2)."""
+    """Attach a file system, or change how it is attached."""
     call("mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
 
 
