@@ -130,8 +130,8 @@ def parse_path(text: str) -> PathRule:
 @lru_cache(maxsize=16384)
 def split_path(path: str) -> tuple[str, tuple[str, ...]]:
     """Split a path to judge into root and names; `.`, `..` and empty segments are folded by text alone."""
-    first, _, rest = path.partition("/")
-    rooted = first in ("", "~") or _PARAM.fullmatch(first) is not None
+    first, slash, rest = path.partition("/")
+    rooted = bool(slash) if not first else first == "~" or _PARAM.fullmatch(first) is not None
     names: list[str] = []
     for name in (rest if rooted else path).split("/"):
         if name == "..":
