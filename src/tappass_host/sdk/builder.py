@@ -1,0 +1,219 @@
+"""The builder: total by construction.
+
+A provider lowers the policy into items, credits every item with the entries it emits, and builds. `build`
+refuses a rendering that forgot something: an item that was to be emitted and left no trace, or a statement of
+a covered aspect that no reach and no `cannot` speaks of.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from tappass_host.policy.effective import EffectivePolicy
+from tappass_host.policy.errors import ProviderError
+from tappass_host.policy.statements import Statement
+from tappass_host.policy.surfaces import Surface
+from tappass_host.sdk.artifacts import Artifact, Codec, Endpoint, Launch, Root
+from tappass_host.sdk.claims import Claim, Evidence, Item, Reach, Verdict
+from tappass_host.sdk.contract import Need, ProviderInfo, TargetCapabilities, TargetConfig
+from tappass_host.sdk.document import Doc, Ledger
+from tappass_host.sdk.facts import Answer, Know, Unknown
+
+_WORST_LAST: dict[Verdict, int] = {"enforced": 0, "partial": 1, "unenforceable": 2}
+
+
+class _Lowered(NamedTuple):
+    item: Item
+    reach: Reach
+
+
+class Builder:
+    """Collects items, documents, needs and offers of one rendering."""
+
+    def __init__(self, info: ProviderInfo, policy: EffectivePolicy, target: TargetCapabilities) -> None:
+        self.info = info
+        self.policy = policy
+        self.target = target
+        self.know = Know(target.facts)
+        self._ledger = Ledger()
+        self._docs: dict[str, Doc] = {}
+        self._artifacts: dict[str, Artifact] = {}
+        self._lowered: list[_Lowered] = []
+        self._needs: list[Need] = []
+        self._offers: list[Endpoint] = []
+
+    def ask(self, kind: str, arg: str) -> Answer | Unknown:
+        """Ask the host; `UNKNOWN` if it has not answered, and then it is asked."""
+        return self.know(kind, arg)
+
+    def lower(self, items: Iterable[Item], *, at: Reach) -> list[Item]:
+        """Claim items at a place and return those that must be emitted there."""
+        emit: list[Item] = []
+        for item in items:
+            self._lowered.append(_Lowered(item, at))
+            if not item.refused and not item.under:
+                emit.append(item)
+        return emit
+
+    def refuse(self, origins: Iterable[str], why: str, *, at: Reach) -> None:
+        """Say that this place cannot hold some statements."""
+        self.lower([Item("refuse", None, tuple(origins), refused=why)], at=at)
+
+    def doc(
+        self,
+        artifact_id: str,
+        *,
+        root: Root = "state",
+        path: str = "",
+        codec: Codec = "json",
+        **rest: object,
+    ) -> Doc:
+        """The document of that id, made on first use. Further fields are those of `Artifact`."""
+        if artifact_id not in self._docs:
+            artifact = Artifact(id=artifact_id, root=root, path=path, codec=codec, **rest)  # type: ignore[arg-type]
+            self._docs[artifact_id] = Doc(artifact, self._ledger)
+        return self._docs[artifact_id]
+
+    def artifact(self, artifact: Artifact, *, by: Item | tuple[Item, ...] | str) -> None:
+        """Add a finished artifact (a blob, a launch) whose locator is its id."""
+        self._artifacts[artifact.id] = artifact
+        self._ledger.record(f"{artifact.id}#", by)
+
+    def launch(
+        self, launch: Launch, *, by: Item | tuple[Item, ...] | str, artifact_id: str = "launch"
+    ) -> None:
+        """Add how the target is started."""
+        path = f"{self.info.id}.launch.json"
+        artifact = Artifact(id=artifact_id, kind="launch", codec="launch", path=path, doc=launch)
+        self.artifact(artifact, by=by)
+
+    def credit(self, locator: str, *, by: Item) -> None:
+        """Credit an entry of a finished artifact to an item."""
+        self._ledger.record(locator, by)
+
+    def need(self, *needs: Need) -> None:
+        """Say what must be possible around this use."""
+        self._needs.extend(needs)
+
+    def offer(self, *endpoints: Endpoint) -> None:
+        """Say where this service listens."""
+        self._offers.extend(endpoints)
+
+    def build(self) -> TargetConfig:
+        """The rendering.
+
+        Raises:
+            ProviderError: an item was claimed but never emitted, or a statement was forgotten.
+        """
+        claims = self._claims()
+        claims += self._unspoken(claims)
+        artifacts = [doc.build() for doc in self._docs.values()] + list(self._artifacts.values())
+        return TargetConfig(
+            artifacts=tuple(sorted(artifacts, key=lambda a: a.id)),
+            claims=tuple(sorted(claims, key=_claim_order)),
+            needs=tuple(dict.fromkeys(self._needs)),
+            offers=tuple(dict.fromkeys(self._offers)),
+            asked=tuple(self.know.asked[key] for key in sorted(self.know.asked)),
+            hardening=dict(sorted(self._ledger.hardening.items())),
+        )
+
+    def _claims(self) -> list[Claim]:
+        found: dict[tuple[str, str], Claim] = {}
+        copies: list[tuple[str, Item, Reach]] = []
+        for item, reach in self._lowered:
+            claim = self._claim(item, reach)
+            for statement in item.origins:
+                if item.under:
+                    copies.append((statement, item, reach))
+                else:
+                    _keep_worst(found, claim._replace(statement=statement))
+        for statement, item, reach in copies:
+            _keep_worst(found, _copied(found, statement, item, reach))
+        self._check_known(found)
+        return list(found.values())
+
+    def _claim(self, item: Item, reach: Reach) -> Claim:
+        if item.refused:
+            return Claim("", reach, "unenforceable", reason=item.refused)
+        locators = self._ledger.locators(item)
+        if not locators and not item.under:
+            raise ProviderError(f"{self.info.id} claims {item.op} {item.value!r} but emitted nothing for it")
+        escape = "; ".join(part for part in (item.loss, reach.escape) if part)
+        return Claim("", reach, "partial" if escape else "enforced", item.fidelity, escape, locators)
+
+    def _check_known(self, found: dict[tuple[str, str], Claim]) -> None:
+        for statement, _reach in found:
+            if statement not in self.policy.by_id:
+                raise ProviderError(f"{self.info.id} claims {statement}, which the policy does not say")
+
+    def _unspoken(self, claims: list[Claim]) -> list[Claim]:
+        spoken = {(c.statement, surface) for c in claims for surface in c.reach.surfaces}
+        extra: list[Claim] = []
+        for statement in self.policy.statements:
+            open_ = [s for s in self._answerable(statement) if (statement.id, s) not in spoken]
+            for surface in open_:
+                extra.append(
+                    Claim(
+                        statement.id,
+                        _cannot_reach(surface),
+                        "unenforceable",
+                        reason=self._why(statement, surface),
+                    )
+                )
+        return extra
+
+    def _answerable(self, statement: Statement) -> tuple[Surface, ...]:
+        """Surfaces on which this provider has to say something about the statement."""
+        mine = set(self.info.covers.get(statement.aspect, ()))
+        return tuple(s for s in statement.surfaces if s in mine or self._excuse(statement, s) is not None)
+
+    def _excuse(self, statement: Statement, surface: Surface) -> str | None:
+        cannot = self.info.cannot
+        field, aspect = statement.field, statement.aspect
+        keys = (f"{field}@{surface}", field, f"{aspect}@{surface}", aspect, f"@{surface}")
+        return next((cannot[key] for key in keys if key in cannot), None)
+
+    def _why(self, statement: Statement, surface: Surface) -> str:
+        excuse = self._excuse(statement, surface)
+        if excuse is None:
+            raise ProviderError(
+                f"{self.info.id} covers {statement.aspect}@{surface} but says nothing of {statement.id}",
+                remedy="lower it, refuse it, or name it in INFO.cannot",
+            )
+        return excuse
+
+
+_NO_EVIDENCE = Evidence("", "")
+
+
+def _cannot_reach(surface: Surface) -> Reach:
+    return Reach(f"cannot@{surface}", (surface,), "cooperative", _NO_EVIDENCE)
+
+
+def _claim_order(claim: Claim) -> tuple[str, str]:
+    return claim.statement, claim.reach.id
+
+
+def _copied(found: dict[tuple[str, str], Claim], statement: str, item: Item, reach: Reach) -> Claim:
+    """A claim that is true under others takes the worst of theirs, at the same place."""
+    under = [found[key] for origin in item.under if (key := (origin, reach.id)) in found]
+    if not under:
+        raise ProviderError(f"{statement} stands under {item.under}, which {reach.id} does not claim")
+    worst = max(under, key=lambda c: _WORST_LAST[c.verdict])
+    reason = "; ".join(part for part in (worst.reason, item.loss) if part)
+    verdict: Verdict = "partial" if item.loss and worst.verdict == "enforced" else worst.verdict
+    return Claim(statement, reach, verdict, item.fidelity, reason, worst.locators)
+
+
+def _keep_worst(found: dict[tuple[str, str], Claim], claim: Claim) -> None:
+    """One claim per statement and place: the worst verdict, all locators, every distinct reason."""
+    key = (claim.statement, claim.reach.id)
+    old = found.get(key)
+    if old is None:
+        found[key] = claim
+        return
+    worst = max(old, claim, key=lambda c: _WORST_LAST[c.verdict])
+    found[key] = worst._replace(
+        fidelity="stricter" if "stricter" in (old.fidelity, claim.fidelity) else "exact",
+        reason="; ".join(dict.fromkeys(r for r in (old.reason, claim.reason) if r)),
+        locators=tuple(dict.fromkeys((*old.locators, *claim.locators))),
+    )
