@@ -74,6 +74,9 @@ _WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?"
 _word = _form("name", _WORD, "use letters, digits, and . _ - in between")
 _module = _form("module", r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "write a dotted module name: os.path")
 _function = _form("function", r"[A-Za-z_]\w{0,127}", "write one identifier: lookup_customer")
+_mcp_tool = _form(
+    "MCP tool", r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}", "write the tool's own name, without star"
+)
 _env = _form("environment variable", r"[A-Za-z_]\w{0,127}", "write one name: API_TOKEN")
 _model = _form(
     "model", r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,126}\*?", "write a model name, or one ending in a star"
@@ -89,9 +92,14 @@ _url = _form(
 )
 
 
-def _unix(text: str) -> str:
-    """A socket by a well-known word (`docker`, `ssh-agent`, `dbus`) or by its path."""
-    return _path(text) if text[:1] in ("/", "~", "$") else _word(text)
+def _literal_path(text: str) -> str:
+    """A path that names one node: no glob."""
+    from tappass_host.policy.grammar.paths import parse_path
+
+    rule = parse_path(text)
+    if rule.is_glob or not rule.root:
+        raise refuse("path", text, "holds a star", "write the one path it stands for")
+    return str(rule)
 
 
 FIELD_GRAMMARS: dict[str, Grammar] = {
@@ -99,9 +107,9 @@ FIELD_GRAMMARS: dict[str, Grammar] = {
     "network.deny_domains": _domain,
     "network.category_domains": _domain,
     "network.allow_cidrs": _cidr,
-    "network.allow_unix": _unix,
+    "network.allow_unix": _literal_path,
     "network.deny_categories": _word,
-    "filesystem.workspace": _path,
+    "filesystem.workspace": _literal_path,
     "filesystem.read_only": _path,
     "filesystem.read_write": _path,
     "filesystem.deny_paths": _path,
@@ -116,10 +124,12 @@ FIELD_GRAMMARS: dict[str, Grammar] = {
     "interpreter.env": _env,
     "mcp.servers": _word,
     "mcp.servers.auth_ref": _secret_ref,
-    "mcp.servers.pins": str,
+    "mcp.servers.tools.allow": _mcp_tool,
+    "mcp.servers.tools.ask": _mcp_tool,
+    "mcp.servers.tools.deny": _mcp_tool,
     "mcp.servers.transport.url": _url,
     "data.sources": _word,
-    "data.sources.path": _path,
+    "data.sources.path": _literal_path,
     "llm.gateway_url": _url,
     "llm.models.allow": _model,
     "llm.models.deny": _model,
