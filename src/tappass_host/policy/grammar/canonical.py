@@ -16,7 +16,6 @@ from tappass_host.policy.grammar.text import refuse, require_plain
 Grammar = Callable[[str], str]
 
 
-@lru_cache(maxsize=65536, typed=True)
 def canonical_entry(field: str, entry: object) -> str:
     """The canonical text of one entry of a field.
 
@@ -24,13 +23,19 @@ def canonical_entry(field: str, entry: object) -> str:
         GrammarError: the entry does not follow the grammar of its field.
     """
     if isinstance(entry, str):
-        grammar = FIELD_GRAMMARS.get(field)
-        return entry if grammar is None else grammar(entry)
-    if isinstance(entry, msgspec.Struct):
-        return msgspec.json.encode(entry, order="sorted").decode()
+        return _canonical_text(field, entry)
     if isinstance(entry, bool):
         return "true" if entry else "false"
+    if isinstance(entry, msgspec.Struct):
+        # Never cached: to a cache the constraints `const: 1` and `const: true` are one key.
+        return msgspec.json.encode(entry, order="sorted").decode()
     return str(entry)
+
+
+@lru_cache(maxsize=65536)
+def _canonical_text(field: str, text: str) -> str:
+    grammar = FIELD_GRAMMARS.get(field)
+    return text if grammar is None else grammar(text)
 
 
 def _domain(text: str) -> str:
