@@ -269,7 +269,7 @@ class Annotation(Node):
     url: Text = ""
 
 
-class Policy(Node):
+class Policy(Node, kw_only=True):
     """The whole Compiled Policy."""
 
     schema: Literal["tappass.compiled-policy/v1"] = SCHEMA
