@@ -1,0 +1,174 @@
+"""Configuration of the egress proxy, schema `tappass.egress-proxy/v1`.
+
+Rendered by the provider `egress-proxy` and the only thing the proxy runs from. Domain and CIDR
+texts follow `policy.grammar`; they are checked here, so that a bad rule never reaches a socket.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tappass_host.policy.errors import SchemaError
+from tappass_host.policy.grammar.addresses import parse_cidr
+from tappass_host.policy.grammar.domains import parse_domain
+from tappass_host.policy.times import parse_instant
+from tappass_host.policy.wire import strict_json
+
+SCHEMA = "tappass.egress-proxy/v1"
+# The catalogue of categories alone holds thousands of domains.
+MAX_BYTES = 16 * 1024 * 1024
+_TLS_PORT = 443
+
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+Rules = tuple[Name, ...]
+Header = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")]
+
+
+class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every part of the document."""
+
+
+class PolicyRef(Node, frozen=True, kw_only=True):
+    """Which Compiled Policy this was rendered from. After `expires_at` everything is denied."""
+
+    digest: Name
+    version: Annotated[int, Meta(ge=1)]
+    expires_at: Name
+
+
+class Listen(Node, frozen=True, kw_only=True):
+    """Where the sandbox reaches the proxy.
+
+    Args:
+        unix: path of a socket; `uids` may connect, none given means the proxy's own.
+        tcp: `address:port`; weaker, since whoever learns the token is the sandbox.
+        token_ref: `file:/absolute/path` or `env:NAME`, required with `tcp`.
+    """
+
+    unix: str = ""
+    tcp: str = ""
+    token_ref: str = ""
+    uids: tuple[Annotated[int, Meta(ge=0)], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.unix and not self.tcp:
+            raise ValueError("needs unix or tcp")
+        if self.unix and not self.unix.startswith("/"):
+            raise ValueError("unix must be an absolute path")
+        if self.tcp and not self.token_ref:
+            raise ValueError("tcp needs token_ref")
+
+
+class Category(Node, frozen=True, kw_only=True):
+    """One denied category with the domains it stood for when the policy was compiled."""
+
+    category: Name
+    domains: Rules
+
+
+class Injection(Node, frozen=True, kw_only=True):
+    """A header that the proxy sets on plain HTTP requests; the secret's value is fetched by reference.
+
+    Args:
+        ref: `file:/absolute/path` or `env:NAME`.
+        header: name of the header; the client's own is dropped.
+        prefix: text before the value, `"Bearer "`.
+        domains: rules for the hosts the secret may be sent to.
+    """
+
+    ref: Name
+    header: Header = "authorization"
+    prefix: str = ""
+    domains: Rules
+
+
+class Limits(Node, frozen=True, kw_only=True):
+    """Bounds of one proxy process; together they bound its memory."""
+
+    connections: Annotated[int, Meta(ge=1, le=65536)] = 1024
+    header_bytes: Annotated[int, Meta(ge=1024, le=1048576)] = 32768
+    hello_bytes: Annotated[int, Meta(ge=1024, le=65536)] = 16384
+    idle_s: Annotated[int, Meta(ge=1, le=86400)] = 300
+    handshake_s: Annotated[int, Meta(ge=1, le=300)] = 10
+
+
+class EgressConfig(Node, frozen=True, kw_only=True):
+    """The whole document.
+
+    Args:
+        allow: `network.allow_domains`.
+        deny: `network.deny_domains`.
+        category_deny: `network.deny_categories`, expanded.
+        opaque: those entries of `allow` and `allow_cidrs`, each with a port other than 443, whose
+            tunnels are not checked for TLS.
+        ech: domains whose ClientHello may carry an encrypted name.
+        inject: credentials for plain HTTP.
+    """
+
+    schema: Literal["tappass.egress-proxy/v1"]
+    policy: PolicyRef
+    sandbox: Name
+    mode: Literal["enforce", "observe"]
+    listen: Listen
+    default: Literal["allow", "deny"]
+    allow: Rules = ()
+    deny: Rules = ()
+    category_deny: tuple[Category, ...] = ()
+    allow_cidrs: Rules = ()
+    local: Literal["allow", "deny"]
+    opaque: Rules = ()
+    ech: Rules = ()
+    inject: tuple[Injection, ...] = ()
+    limits: Limits = Limits()
+
+
+def decode(data: bytes, *, source: str = "") -> EgressConfig:
+    """Read a rendered configuration.
+
+    Raises:
+        WireError: not strict JSON.
+        SchemaError: unknown field, wrong type, missing listener.
+        GrammarError: a domain, CIDR or instant that is none.
+    """
+    document = strict_json(data, max_bytes=MAX_BYTES, source=source)
+    try:
+        config = msgspec.convert(document, EgressConfig, strict=True)
+    except msgspec.ValidationError as error:
+        raise _schema_error(str(error), source) from None
+    _check_rules(config)
+    return config
+
+
+def encode(config: EgressConfig) -> bytes:
+    """Write a configuration; the inverse of `decode`, byte-identical for equal values."""
+    return msgspec.json.encode(config, order="sorted")
+
+
+def _schema_error(text: str, source: str) -> SchemaError:
+    what, _, path = text.partition(" - at `$")
+    pointer = path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+    return SchemaError(what, pointer=pointer, source=source, remedy="render the configuration again")
+
+
+def _check_rules(config: EgressConfig) -> None:
+    parse_instant(config.policy.expires_at)
+    listed = [group.domains for group in config.category_deny] + [entry.domains for entry in config.inject]
+    for rules in (config.allow, config.deny, config.ech, *listed):
+        for text in rules:
+            parse_domain(text)
+    for text in config.allow_cidrs:
+        parse_cidr(text)
+    for text in config.opaque:
+        _check_opaque(config, text)
+
+
+def _check_opaque(config: EgressConfig, text: str) -> None:
+    if text in config.allow:
+        port = parse_domain(text).port
+    elif text in config.allow_cidrs:
+        port = parse_cidr(text).port
+    else:
+        raise SchemaError(f"opaque entry {text} is in neither allow nor allow_cidrs", pointer="/opaque")
+    if port in (None, _TLS_PORT):
+        raise SchemaError(f"opaque entry {text} names no port other than 443", pointer="/opaque")
