@@ -56,10 +56,27 @@ def _path(text: str) -> str:
     return str(parse_path(text))
 
 
+def _instant(text: str) -> str:
+    from tappass_host.policy.times import parse_instant
+
+    parse_instant(text)
+    return text
+
+
 def _tool(text: str) -> str:
     from tappass_host.policy.grammar.tools import parse_tool
 
     return str(parse_tool(text))
+
+
+def _tool_name(text: str) -> str:
+    """A tool as the key of its constraints: one tool, no spec and no group."""
+    from tappass_host.policy.grammar.tools import parse_tool
+
+    rule = parse_tool(text)
+    if rule.spec is not None or rule.is_group or rule.is_mcp:
+        raise refuse("tool", text, "is no single tool", "write the name of one tool: Bash, lookup_customer")
+    return rule.name
 
 
 def _form(what: str, pattern: str, remedy: str) -> Grammar:
@@ -77,6 +94,8 @@ def _form(what: str, pattern: str, remedy: str) -> Grammar:
 
 _WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?"
 _word = _form("name", _WORD, "use letters, digits, and . _ - in between")
+_param = _form("parameter", r"[a-z_][a-z0-9_]{0,63}", "use lower-case letters, digits and _")
+_tag = _form("compliance tag", r"[A-Za-z0-9][A-Za-z0-9 ._:/()-]{0,126}", "write it like SOC2:CC6.1")
 _module = _form("module", r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "write a dotted module name: os.path")
 _function = _form("function", r"[A-Za-z_]\w{0,127}", "write one identifier: lookup_customer")
 _mcp_tool = _form(
@@ -87,6 +106,10 @@ _model = _form(
     "model", r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,126}\*?", "write a model name, or one ending in a star"
 )
 _sha256 = _form("digest", r"sha256:[0-9a-f]{64}", "write sha256: and 64 lower-case hexadecimal digits")
+# Statements spell a pin with its tool in front.
+_pin = _form(
+    "pin", r"(?:[A-Za-z0-9_./-]{1,128}=)?sha256:[0-9a-f]{64}", "write sha256: and 64 lower-case hex digits"
+)
 _secret_ref = _form(
     "secret reference", r"[a-z][a-z0-9+-]{0,31}:[\w./@:#+-]{1,512}", "write scheme:name, e.g. vault:team/key"
 )
@@ -133,18 +156,43 @@ FIELD_GRAMMARS: dict[str, Grammar] = {
     "mcp.servers.tools.ask": _mcp_tool,
     "mcp.servers.tools.deny": _mcp_tool,
     "mcp.servers.transport.url": _url,
+    "mcp.servers.pins": _pin,
     "data.sources": _word,
+    "data.sources.kind": _word,
+    "data.sources.views": _word,
     "data.sources.path": _literal_path,
     "llm.gateway_url": _url,
     "llm.models.allow": _model,
     "llm.models.deny": _model,
     "llm.routes": _word,
     "llm.upstreams": _word,
+    "llm.upstreams.kind": _word,
     "llm.upstreams.base_url": _url,
     "llm.upstreams.auth_ref": _secret_ref,
     "credentials.hide_env": _env,
     "credentials.secrets": _env,
     "credentials.secrets.ref": _secret_ref,
     "credentials.secrets.domains": _domain,
+    "params.under": _literal_path,
     "runtimes": _sha256,
+    "retain_until": _instant,
+    "issued_at": _instant,
+    "not_before": _instant,
+    "expires_at": _instant,
+    "apply_by": _instant,
+}
+
+# The same for the free keys of a mapping.
+KEY_GRAMMARS: dict[str, Grammar] = {
+    "params": _param,
+    "extensions": _word,
+    "compliance_tags": _tag,
+    "runtimes": _word,
+    "network.category_domains": _word,
+    "tools.deny_if_tainted": _word,
+    "tools.taint_sources": _word,
+    "tools.constraints": _tool_name,
+    "mcp.servers.tools.constraints": _mcp_tool,
+    "mcp.servers.pins": _mcp_tool,
+    "llm.prices": _model,
 }
