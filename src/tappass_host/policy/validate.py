@@ -64,7 +64,9 @@ def _texts(shape: Shape, value: Any, field: str, path: Path) -> Iterator[tuple[P
                 yield ((*path, key), field, key, True)
             else:
                 yield ((*path, key), field, _row_key(shape, row), False)
-            yield from _texts(shape.row, row, field, (*path, key))
+            # The keys of a table in a table (arguments below tools) follow another grammar.
+            inside = f"{field}.*" if isinstance(shape.row, Table) else field
+            yield from _texts(shape.row, row, inside, (*path, key))
     elif isinstance(shape, Items):
         for index, entry in enumerate(value):
             yield from _texts(Leaf(shape.type), entry, field, (*path, index))
