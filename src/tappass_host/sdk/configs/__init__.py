@@ -1,0 +1,1 @@
+"""Configuration schemas of our own components: what their providers render and they run from."""
