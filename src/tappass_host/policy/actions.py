@@ -18,7 +18,7 @@ class Act(Struct, frozen=True, kw_only=True, tag_field="kind"):
 
 
 class Tool(Act, frozen=True, kw_only=True, tag="tool"):
-    """A tool call dispatched by the harness: `Bash` (arg `command`), `Read`, `Write` (`path`), `WebFetch` (`url`)."""
+    """A tool call dispatched by the harness: `Bash` (`command`), `Read`, `Write` (`path`), `WebFetch` (`url`)."""
 
     name: str
     args: dict[str, object] = {}
@@ -36,7 +36,7 @@ class McpCall(Act, frozen=True, kw_only=True, tag="mcp_call"):
 
 
 class McpStart(Act, frozen=True, kw_only=True, tag="mcp_start"):
-    """Starting, or connecting to, an MCP server. A stdio server is known by its exact argv, not by its name."""
+    """Starting, or connecting to, an MCP server, known by its exact argv or URL, not by its name."""
 
     server: str
     argv: tuple[str, ...] = ()

@@ -57,6 +57,6 @@ def _schema_error(text: str, source: str) -> SchemaError:
 
 
 def to_pointer(path: str) -> str:
-    """msgspec's `$.a[0].b` as a JSON Pointer; a mapping's unknown key reads `*`."""
+    """Turn `$.a[0].b` of msgspec into a JSON Pointer; a mapping's unknown key reads `*`."""
     steps = (name or ("*" if index == "..." else index) for name, index in _STEP.findall(path))
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)

@@ -13,7 +13,7 @@ class Effect(StrEnum):
 
     @property
     def strictness(self) -> int:
-        """Deny beats ask beats unmanaged beats allow: an allow is promised only if all aspects are managed."""
+        """Deny beats ask beats unmanaged beats allow: an allow needs all aspects managed."""
         return _ORDER[self]
 
 

@@ -5,13 +5,13 @@ is unmanaged: nothing is promised about it and every report shows it. Strings th
 strings here and are parsed once, in `policy.index`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
 from tappass_host.policy.grammar.constraints import Constraint
 
-SCHEMA = "tappass.compiled-policy/v1"
+SCHEMA: Final = "tappass.compiled-policy/v1"
 
 Text = Annotated[str, Meta(max_length=4096)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -27,7 +27,7 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every part of the document: immutable, keyword-only, unknown fields refused."""
 
 
-class Freshness(Node):
+class Freshness(Node, frozen=True, kw_only=True):
     """How old the newest signed freshness statement may be, in seconds."""
 
     max_age_s: Count
@@ -35,7 +35,7 @@ class Freshness(Node):
     on_stale: Literal["lockdown", "warn"] = "lockdown"
 
 
-class Audience(Node):
+class Audience(Node, frozen=True, kw_only=True):
     """Whom the policy is for: one sandbox, or a class of hosts with labels."""
 
     sandbox_id: Text = ""
@@ -43,7 +43,7 @@ class Audience(Node):
     labels: dict[Name, Text] = {}
 
 
-class Param(Node):
+class Param(Node, frozen=True, kw_only=True):
     """A typed parameter bound on the host. `under` lists the folders a path value must lie in."""
 
     type: Literal["path", "string", "uid"]
@@ -51,7 +51,7 @@ class Param(Node):
     default: Text | None = None
 
 
-class Network(Node):
+class Network(Node, frozen=True, kw_only=True):
     """Where connections may go. TCP only: everything else is the statement `network.other`."""
 
     default: Default = "deny"
@@ -64,7 +64,7 @@ class Network(Node):
     category_domains: dict[Name, Texts] = {}
 
 
-class Filesystem(Node):
+class Filesystem(Node, frozen=True, kw_only=True):
     """Which paths may be read and written, in the agent's own view."""
 
     default: Literal["deny", "read_only", "allow"] = "deny"
@@ -74,7 +74,7 @@ class Filesystem(Node):
     deny_paths: Texts = ()
 
 
-class Tools(Node):
+class Tools(Node, frozen=True, kw_only=True):
     """Which tools the harness may dispatch, and with which arguments."""
 
     default: AskDefault = "deny"
@@ -87,7 +87,7 @@ class Tools(Node):
     constraints: Constraints = {}
 
 
-class Transport(Node):
+class Transport(Node, frozen=True, kw_only=True):
     """How an MCP server is reached. `argv` is exact; `url` has no wildcard."""
 
     kind: Literal["stdio", "http", "sse"]
@@ -95,7 +95,7 @@ class Transport(Node):
     url: Text = ""
 
 
-class McpRules(Node):
+class McpRules(Node, frozen=True, kw_only=True):
     """Rules about the tools of one MCP server, by their own names."""
 
     default: AskDefault = "deny"
@@ -105,7 +105,7 @@ class McpRules(Node):
     constraints: Constraints = {}
 
 
-class McpNames(Node):
+class McpNames(Node, frozen=True, kw_only=True):
     """Which resources or prompts of one MCP server may be used."""
 
     default: Default = "deny"
@@ -113,7 +113,7 @@ class McpNames(Node):
     deny: Texts = ()
 
 
-class McpServer(Node):
+class McpServer(Node, frozen=True, kw_only=True):
     """One MCP server: who it is, how it is reached, and what of it may be used."""
 
     id: Name
@@ -127,14 +127,14 @@ class McpServer(Node):
     pins: dict[Name, Text] = {}
 
 
-class Mcp(Node):
+class Mcp(Node, frozen=True, kw_only=True):
     """Which MCP servers exist for the agent."""
 
     default: Default = "deny"
     servers: tuple[McpServer, ...] = ()
 
 
-class Interpreter(Node):
+class Interpreter(Node, frozen=True, kw_only=True):
     """What code run inside an interpreter may call, import and use up."""
 
     default: Default = "deny"
@@ -147,7 +147,7 @@ class Interpreter(Node):
     env: Texts = ()
 
 
-class View(Node):
+class View(Node, frozen=True, kw_only=True):
     """One view of a data source: columns, rows and how many of them."""
 
     name: Name
@@ -157,7 +157,7 @@ class View(Node):
     max_rows: Count | None = None
 
 
-class Source(Node):
+class Source(Node, frozen=True, kw_only=True):
     """One data source. `path` may hold parameters."""
 
     id: Name
@@ -166,21 +166,21 @@ class Source(Node):
     views: tuple[View, ...] = ()
 
 
-class Data(Node):
+class Data(Node, frozen=True, kw_only=True):
     """Which data may be queried."""
 
     default: Default = "deny"
     sources: tuple[Source, ...] = ()
 
 
-class Models(Node):
+class Models(Node, frozen=True, kw_only=True):
     """Model names; a trailing `*` matches any rest."""
 
     allow: Texts = ()
     deny: Texts = ()
 
 
-class Price(Node):
+class Price(Node, frozen=True, kw_only=True):
     """Micro-dollars per million tokens."""
 
     input: Count
@@ -189,7 +189,7 @@ class Price(Node):
     cache_write: Count = 0
 
 
-class Upstream(Node):
+class Upstream(Node, frozen=True, kw_only=True):
     """Where a gateway sends allowed requests, and which secret it adds."""
 
     id: Name
@@ -198,7 +198,7 @@ class Upstream(Node):
     auth_ref: Text = ""
 
 
-class Redact(Node):
+class Redact(Node, frozen=True, kw_only=True):
     """One detector; entries apply in order."""
 
     detector: Text
@@ -206,7 +206,7 @@ class Redact(Node):
     direction: Literal["request", "response", "both"] = "both"
 
 
-class Llm(Node):
+class Llm(Node, frozen=True, kw_only=True):
     """Which models may be asked, through which gateway."""
 
     default: Default = "deny"
@@ -218,7 +218,7 @@ class Llm(Node):
     redact: tuple[Redact, ...] = ()
 
 
-class Budget(Node):
+class Budget(Node, frozen=True, kw_only=True):
     """Counted per agent, in UTC days and months. Dollars are micro-dollars."""
 
     tokens_per_day: Count | None = None
@@ -227,7 +227,7 @@ class Budget(Node):
     tool_calls_per_minute: Count | None = None
 
 
-class Process(Node):
+class Process(Node, frozen=True, kw_only=True):
     """Identity and resources of what the agent starts."""
 
     run_as_uid: Count | None = None
@@ -238,7 +238,7 @@ class Process(Node):
     cpu_percent: Count | None = None
 
 
-class Secret(Node):
+class Secret(Node, frozen=True, kw_only=True):
     """A reference, never a value, and the domains it may be sent to."""
 
     env: Name
@@ -246,7 +246,7 @@ class Secret(Node):
     domains: Texts = ()
 
 
-class Credentials(Node):
+class Credentials(Node, frozen=True, kw_only=True):
     """Which environment variables and secrets the agent may see."""
 
     default: Default = "deny"
@@ -254,14 +254,14 @@ class Credentials(Node):
     secrets: tuple[Secret, ...] = ()
 
 
-class Provenance(Node):
+class Provenance(Node, frozen=True, kw_only=True):
     """Which level said it, and where: `file:line:col`."""
 
     level: Text
     source: Text = ""
 
 
-class Annotation(Node):
+class Annotation(Node, frozen=True, kw_only=True):
     """Shown to whoever is denied."""
 
     reason: Text = ""
@@ -269,7 +269,7 @@ class Annotation(Node):
     url: Text = ""
 
 
-class Policy(Node, kw_only=True):
+class Policy(Node, frozen=True, kw_only=True):
     """The whole Compiled Policy."""
 
     schema: Literal["tappass.compiled-policy/v1"] = SCHEMA
@@ -306,7 +306,7 @@ class Policy(Node, kw_only=True):
     compliance_tags: dict[Name, Texts] = {}
     provenance: dict[Text, Provenance] = {}
     annotations: dict[Text, Annotation] = {}
-    extensions: dict[Name, dict[Name, str | int | bool | None | Texts]] = {}
+    extensions: dict[Name, dict[Name, str | int | bool | Texts | None]] = {}
 
 
 ASPECTS = (

@@ -1,4 +1,4 @@
-"""What a rendering is made of: documents with a logical place, and the few values resolved only on the host."""
+"""What a rendering is made of: documents with a logical place, and the few values known only on the host."""
 
 from typing import Literal
 

@@ -21,6 +21,10 @@ from tappass_host.sdk.facts import Answer, Know, Unknown
 _WORST_LAST: dict[Verdict, int] = {"enforced": 0, "partial": 1, "unenforceable": 2}
 
 
+# `open`: the target leaves it open by itself. `absent`: there is nothing to say it about on this host, yet.
+NOTHING_TO_EMIT = frozenset({"open", "absent"})
+
+
 class _Lowered(NamedTuple):
     item: Item
     reach: Reach
@@ -50,7 +54,7 @@ class Builder:
         emit: list[Item] = []
         for item in items:
             self._lowered.append(_Lowered(item, at))
-            if not item.refused and not item.under:
+            if not item.refused and not item.under and item.op not in NOTHING_TO_EMIT:
                 emit.append(item)
         return emit
 
@@ -135,7 +139,7 @@ class Builder:
         if item.refused:
             return Claim("", reach, "unenforceable", reason=item.refused)
         locators = self._ledger.locators(item)
-        if not locators and not item.under:
+        if not locators and not item.under and item.op not in NOTHING_TO_EMIT:
             raise ProviderError(f"{self.info.id} claims {item.op} {item.value!r} but emitted nothing for it")
         escape = "; ".join(part for part in (item.loss, reach.escape) if part)
         return Claim("", reach, "partial" if escape else "enforced", item.fidelity, escape, locators)
@@ -147,19 +151,12 @@ class Builder:
 
     def _unspoken(self, claims: list[Claim]) -> list[Claim]:
         spoken = {(c.statement, surface) for c in claims for surface in c.reach.surfaces}
-        extra: list[Claim] = []
-        for statement in self.policy.statements:
-            open_ = [s for s in self._answerable(statement) if (statement.id, s) not in spoken]
-            for surface in open_:
-                extra.append(
-                    Claim(
-                        statement.id,
-                        _cannot_reach(surface),
-                        "unenforceable",
-                        reason=self._why(statement, surface),
-                    )
-                )
-        return extra
+        return [
+            Claim(said.id, _cannot_reach(surface), "unenforceable", reason=self._why(said, surface))
+            for said in self.policy.statements
+            for surface in self._answerable(said)
+            if (said.id, surface) not in spoken
+        ]
 
     def _answerable(self, statement: Statement) -> tuple[Surface, ...]:
         """Surfaces on which this provider has to say something about the statement."""

@@ -17,7 +17,7 @@ class Component(NamedTuple):
 
 
 class Denied(NamedTuple):
-    """The claim needs this action denied, compulsorily, on every surface of the served use. Unmet: partial."""
+    """The claim needs this action denied, compulsorily, wherever the served use acts. Unmet: partial."""
 
     action: Action
 

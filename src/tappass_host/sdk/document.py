@@ -63,7 +63,7 @@ class Doc:
 
     def build(self) -> Artifact:
         """The finished artifact. Lists stay in the order they were added in."""
-        doc = self._root[""] if "" in self._root else self._root
+        doc = self._root.get("", self._root)
         return _with_doc(self._artifact, doc)
 
     def _record(self, locator: str, by: By) -> str:

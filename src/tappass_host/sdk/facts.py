@@ -23,8 +23,8 @@ Answer = str | int | bool | tuple[str, ...]
 class Query(NamedTuple):
     """A question about the host.
 
-    Kinds a host can answer: `path_kind` (`file`, `dir`, `missing`, `symlink:<target>`), `glob` (existing paths
-    matching, sorted), `program` (real path of a named program, empty if absent), `program_version`,
+    Kinds a host can answer: `path_kind` (`file`, `dir`, `missing`, `symlink:<target>`), `glob` (existing
+    paths matching, sorted), `program` (real path of a named program, empty if absent), `program_version`,
     `uid`, `feature` (kernel features: `userns`, `landlock_abi`, ...).
     """
 

@@ -1,0 +1,25 @@
+"""Lowerings: from what a policy says to what a target of given features can be told, item by item.
+
+Each is a pure function of the policy and the target's features. What a target cannot hold comes back refused,
+what is true already comes back `under` the statement that makes it so, and nothing is left out.
+"""
+
+from tappass_host.sdk.lowering.fs import FsEntry, FsFeatures, lower_fs
+from tappass_host.sdk.lowering.limits import LimitFeatures, lower_limits
+from tappass_host.sdk.lowering.mcp import McpFeatures, lower_mcp
+from tappass_host.sdk.lowering.net import NetFeatures, lower_net
+from tappass_host.sdk.lowering.tools import ToolFeatures, lower_tools
+
+__all__ = [
+    "FsEntry",
+    "FsFeatures",
+    "LimitFeatures",
+    "McpFeatures",
+    "NetFeatures",
+    "ToolFeatures",
+    "lower_fs",
+    "lower_limits",
+    "lower_mcp",
+    "lower_net",
+    "lower_tools",
+]

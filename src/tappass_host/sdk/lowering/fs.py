@@ -1,0 +1,334 @@
+"""Filesystem rules for a target: defaults, grants, narrowings, pins and denies, outermost first.
+
+The traps this closes, each with a test: a pin that reopens an outer mask; a pin that makes a read-only folder
+writable; a deny left out where reads are open by default; a default claimed in a mode that only prompts; a
+write grant lost inside a read-only folder; work that grows with the square of the rules.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from tappass_host.policy.effective import EffectivePolicy, FsRule
+from tappass_host.policy.grammar.paths import PathRule, parse_path
+from tappass_host.sdk.claims import Item
+from tappass_host.sdk.facts import UNKNOWN, Answer, Unknown
+
+Know = Callable[[str, str], Answer | Unknown]
+Key = tuple[str, tuple[str, ...]]
+Access = Literal["deny", "read", "write"]
+
+NOT_YET = "does not exist yet: closed from the next launch on"
+CREATED_LATER = "paths created later are closed from the next launch on"
+
+
+class FsFeatures(NamedTuple):
+    """What a target can hold.
+
+    Attributes:
+        nesting: `layered` (an inner rule beats an outer one), `deny_first` (a deny beats any grant) or
+            `union` (rules only add up).
+        floor: what it leaves open for what nobody lists: nothing, reading, all, or a prompt.
+        glob: whether it takes patterns; without it they are expanded by what the host answers.
+        narrow: whether it can make part of a writable folder read-only.
+        pinned: whether a rule inside a writable folder can be carried off by renaming a folder above it.
+        existing: whether a rule can only be about what exists at launch.
+        grants: false where grants are made through tool rules (`lower_tools`) instead.
+    """
+
+    nesting: Literal["layered", "deny_first", "union"]
+    floor: Literal["nothing", "read", "all", "prompt"]
+    glob: bool = False
+    narrow: bool = True
+    pinned: bool = False
+    existing: bool = False
+    grants: bool = True
+
+
+class FsEntry(NamedTuple):
+    """The value of an item: a path, what may be done there, and what is there (`file`, `dir`, `` unknown)."""
+
+    path: PathRule
+    access: Access
+    kind: str = ""
+
+
+class _Node(NamedTuple):
+    """One literal path with all that is said of it."""
+
+    path: PathRule
+    access: Access
+    origins: tuple[str, ...]
+    loss: str = ""
+    kind: str = ""
+
+
+def lower_fs(policy: EffectivePolicy, features: FsFeatures, know: Know) -> list[Item]:
+    """Lower the filesystem aspect; empty where it is unmanaged."""
+    if policy.doc.filesystem is None:
+        return []
+    return _Lowering(policy, features, know).items()
+
+
+class _Lowering:
+    """One run. Nodes are looked up by path, so the work is linear in rules times depth."""
+
+    def __init__(self, policy: EffectivePolicy, features: FsFeatures, know: Know) -> None:
+        self.policy, self.f, self.know = policy, features, know
+        self.default = policy.fs.default
+        self.default_id = policy.id("filesystem.default")
+        self.early: list[Item] = []
+        self.granted = {(g.path.root, g.path.segments[: g.path.literal]) for g in policy.fs.grants}
+        self.above_granted = {up for key in self.granted for up in _ancestors(key)}
+        self.globs: list[_Node] = []
+        self.denies = _merge(self._literal(policy.fs.denies))
+        self.grants = self._live(_merge(self._literal(policy.fs.grants)))
+        self.above_grants = {up for key in self.grants for up in _ancestors(key)}
+        self.dropped: set[str] = set()
+
+    def items(self) -> list[Item]:
+        """All items, outermost paths first, denies after grants at the same path."""
+        grants = [i for node in self.grants.values() for i in self._grant(node)]
+        denies = [i for node in self.denies.values() for i in self._deny(node)]
+        globs = [i for node in self.globs for i in self._glob(node)]
+        items = [self._default(), *self.early, *grants, *denies, *globs]
+        items = [self._mark_stricter(item) for item in items]
+        return (
+            sorted([*items, *self._pins(items)], key=_order)
+            if self.f.grants
+            else [i for i in items if not self._is_grant(i)]
+        )
+
+    def _is_grant(self, item: Item) -> bool:
+        return item.op == "grant" or (item.op == "open" and item.origins != (self.default_id,))
+
+    # The default.
+
+    def _default(self) -> Item:
+        origins, floor = (self.default_id,), self.f.floor
+        if self.default == "allow" and floor == "all":
+            return Item("open", self.default, origins)
+        if floor == "prompt" and self.default != "allow":
+            return Item(
+                "default", self.default, origins, refused="asks outside the grants instead of denying"
+            )
+        if (self.default == "deny" and floor in ("read", "all")) or (
+            self.default == "read_only" and floor == "all"
+        ):
+            opened = "reading" if floor == "read" else "everything"
+            return Item("default", self.default, origins, refused=f"leaves {opened} open that nobody lists")
+        return Item("default", self.default, origins)
+
+    # Literal paths out of rules.
+
+    def _literal(self, rules: Iterable[FsRule]) -> Iterator[_Node]:
+        for rule in rules:
+            if not rule.path.is_glob:
+                yield _Node(rule.path, rule.access, (rule.statement,))
+            elif self.f.glob:
+                self.globs.append(_Node(rule.path, rule.access, (rule.statement,)))
+            else:
+                yield from self._expanded(rule)
+
+    def _expanded(self, rule: FsRule) -> Iterator[_Node]:
+        origins = (rule.statement,)
+        if self._shut(rule):
+            self.early.append(Item("deny", None, origins, under=(self.default_id,)))
+            return
+        found = self.know("glob", str(rule.path))
+        if found is UNKNOWN:
+            op = "deny" if rule.access == "deny" else "grant"
+            self.early.append(
+                Item(op, None, origins, refused=f"which paths match {rule.path} is not known yet")
+            )
+        else:
+            self.early.append(Item("absent", rule.path, origins, loss=CREATED_LATER))
+            for path in found if isinstance(found, tuple) else ():
+                yield _Node(parse_path(path), rule.access, origins, CREATED_LATER)
+
+    def _shut(self, rule: FsRule) -> bool:
+        """True for a denied pattern where nothing is open anyway."""
+        if rule.access != "deny" or self.default != "deny" or self.f.floor != "nothing":
+            return False
+        key = (rule.path.root, rule.path.segments[: rule.path.literal])
+        return key not in self.above_granted and not any(up in self.granted for up in (key, *_ancestors(key)))
+
+    def _live(self, grants: dict[Key, _Node]) -> dict[Key, _Node]:
+        """Grants that a deny does not cover whole; the others are under that deny."""
+        live: dict[Key, _Node] = {}
+        for key, node in grants.items():
+            cover = self._nearest(self.denies, key, itself=True)
+            if cover is None:
+                live[key] = node
+            else:
+                self.early.append(Item("grant", _entry(node), node.origins, under=cover.origins[:1]))
+        return live
+
+    # Grants.
+
+    def _grant(self, node: _Node) -> Iterator[Item]:
+        key = _key(node.path)
+        outer = self._nearest(self.grants, key)
+        around = outer.access if outer else _DEFAULT_ACCESS[self.default]
+        inner_ids, over = node.origins, outer.origins[:1] if outer else (self.default_id,)
+        if node.access == around and not node.loss:
+            yield Item("grant", _entry(node), inner_ids, under=over)
+        elif node.access == "read" and around == "write":
+            yield self._narrow(node)
+        elif node.access == "read" and self.f.floor in ("read", "all"):
+            yield Item("open", _entry(node), inner_ids)
+        elif self.f.nesting == "deny_first" and self._inside_narrowed(key):
+            why = "a deny further out beats it here"
+            self.dropped.update(outer.origins if outer else ())
+            yield Item("grant", _entry(node), inner_ids, refused=why)
+        else:
+            yield self._present(Item("grant", _entry(node), inner_ids, loss=node.loss), node)
+
+    def _narrow(self, node: _Node) -> Item:
+        if self.f.nesting == "union" or not self.f.narrow:
+            why = "cannot make part of a writable folder read-only"
+            return Item("narrow", _entry(node), node.origins, refused=why)
+        return self._present(Item("narrow", _entry(node), node.origins, loss=node.loss), node)
+
+    def _inside_narrowed(self, key: Key) -> bool:
+        """True if a folder above is one that a narrowing (a denied write) closes."""
+        outer = self._nearest(self.grants, key)
+        if outer is None or outer.access != "read":
+            return self.default == "read_only" and self.f.floor == "all"
+        beyond = self._nearest(self.grants, _key(outer.path))
+        around = beyond.access if beyond else _DEFAULT_ACCESS[self.default]
+        return around == "write"
+
+    # Denies.
+
+    def _deny(self, node: _Node) -> Iterator[Item]:
+        key = _key(node.path)
+        outer = self._nearest(self.denies, key)
+        if outer is not None:
+            yield Item("deny", _entry(node), node.origins, under=outer.origins[:1])
+        elif not self._open_at(key):
+            yield Item("deny", _entry(node), node.origins, under=(self.default_id,))
+        elif self.f.nesting == "union":
+            yield Item("deny", _entry(node), node.origins, refused=_UNION)
+        else:
+            yield self._present(Item("deny", _entry(node), node.origins, loss=node.loss), node)
+
+    def _glob(self, node: _Node) -> Iterator[Item]:
+        op = {"deny": "deny", "read": "narrow", "write": "grant"}[node.access]
+        if op == "narrow" and self._nearest(self.grants, _anchor(node), itself=True) is None:
+            op = "grant"
+        if op == "deny" and not self._overlaps(_anchor(node)):
+            yield Item(op, _entry(node), node.origins, under=(self.default_id,))
+        elif op != "grant" and self.f.nesting == "union":
+            yield Item(op, _entry(node), node.origins, refused=_UNION)
+        else:
+            yield Item(op, _entry(node), node.origins)
+
+    def _overlaps(self, anchor: Key) -> bool:
+        return self._open_at(anchor) or anchor in self.above_grants
+
+    def _open_at(self, key: Key) -> bool:
+        """True if something is readable or writable there without the deny."""
+        if self.f.floor != "nothing" or self.default != "deny":
+            return True
+        return self._nearest(self.grants, key, itself=True) is not None
+
+    # What is there.
+
+    def _present(self, item: Item, node: _Node) -> Item:
+        """On a target that needs existing paths, a missing one is closed at the next launch."""
+        if not self.f.existing or node.kind:
+            return item
+        kind = self.know("path_kind", str(node.path))
+        if kind is UNKNOWN:
+            return item._replace(refused=f"whether {node.path} exists is not known yet")
+        if kind == "missing":
+            gone = NOT_YET if item.op != "grant" else f"{node.path} does not exist"
+            return item._replace(op="absent", loss=gone)
+        assert isinstance(item.value, FsEntry)
+        return item._replace(value=item.value._replace(kind=str(kind)))
+
+    def _pins(self, items: list[Item]) -> list[Item]:
+        if not self.f.pinned:
+            return []
+        pins: dict[Key, tuple[str, ...]] = {}
+        for item in items:
+            if item.op in ("deny", "narrow") and not item.under and not item.refused:
+                assert isinstance(item.value, FsEntry)
+                for key in self._pinnable(_key(item.value.path)):
+                    pins[key] = (*pins.get(key, ()), *item.origins)
+        return [
+            Item("pin", FsEntry(_path(key), "write", "dir"), tuple(dict.fromkeys(origins)))
+            for key, origins in pins.items()
+        ]
+
+    def _pinnable(self, key: Key) -> Iterator[Key]:
+        """Folders above a rule that are writable, and so could be renamed, below their writable root."""
+        for up in _ancestors(key):
+            if up in self.grants:
+                if self.grants[up].access == "write":
+                    return
+                continue
+            grant = self._nearest(self.grants, up)
+            if grant is not None and grant.access == "write":
+                yield up
+
+    def _mark_stricter(self, item: Item) -> Item:
+        """An outer entry that kills an inner grant forbids more than it says."""
+        lost = item.op == "narrow" and not item.refused and self.dropped.intersection(item.origins)
+        return item._replace(fidelity="stricter") if lost else item
+
+    def _nearest(self, nodes: dict[Key, _Node], key: Key, *, itself: bool = False) -> _Node | None:
+        for up in (key, *_ancestors(key)) if itself else _ancestors(key):
+            if up in nodes:
+                return nodes[up]
+        return None
+
+
+_UNION = "rules only add up here: nothing can be taken away inside a granted folder"
+_DEFAULT_ACCESS: dict[str, Access] = {"deny": "deny", "read_only": "read", "allow": "write"}
+_RANK = {"default": 0, "open": 0, "grant": 1, "pin": 1, "narrow": 2, "deny": 3, "absent": 4}
+
+
+def _merge(nodes: Iterable[_Node]) -> dict[Key, _Node]:
+    """One node per path; equal paths share their origins, and read beats write (a tie is read-only)."""
+    merged: dict[Key, _Node] = {}
+    for node in nodes:
+        key = _key(node.path)
+        old = merged.get(key)
+        if old is None:
+            merged[key] = node
+        else:
+            strict = node if node.access != "write" else old
+            merged[key] = strict._replace(
+                origins=tuple(dict.fromkeys((*strict.origins, *old.origins, *node.origins)))
+            )
+    return merged
+
+
+def _entry(node: _Node) -> FsEntry:
+    return FsEntry(node.path, node.access, node.kind)
+
+
+def _key(path: PathRule) -> Key:
+    return path.root, path.segments
+
+
+def _anchor(node: _Node) -> Key:
+    return node.path.root, node.path.segments[: node.path.literal]
+
+
+def _path(key: Key) -> PathRule:
+    return PathRule(*key)
+
+
+def _ancestors(key: Key) -> Iterator[Key]:
+    """Folders above, innermost first, the root itself last."""
+    root, segments = key
+    for size in range(len(segments) - 1, -1, -1):
+        yield root, segments[:size]
+
+
+def _order(item: Item) -> tuple[int, int, str]:
+    value = item.value
+    depth = len(value.path.segments) if isinstance(value, FsEntry) else 0
+    return depth, _RANK.get(item.op, 9), str(value.path) if isinstance(value, FsEntry) else ""

@@ -1,0 +1,159 @@
+"""Network rules for a target: default, names, address ranges, local addresses, unix sockets, the rest."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from tappass_host.policy.effective import EffectivePolicy, NetRule
+from tappass_host.policy.grammar.domains import DomainRule
+from tappass_host.sdk.claims import Item
+
+PORT_BLIND = "blind to ports: every port of a granted host is open"
+ONE_LABEL = "its `*.` covers one label only"
+
+
+class NetFeatures(NamedTuple):
+    """What a target can hold.
+
+    Attributes:
+        domains: whether it knows names itself (`native`), through a proxy it is given (`proxy`), or not.
+        floor: what it leaves open for what nobody lists.
+        ports: whether a rule can name a port.
+        deep_wildcard: whether its wildcard reaches any depth.
+        deny: whether it has a deny list that beats its allow list.
+        cidrs: whether it takes address ranges.
+        local: what it does with loopback, link-local, private and metadata addresses: always `shut`, by an
+            `entry`, or `open` (it cannot tell).
+        unix: whether unix sockets can be granted one by one.
+        other: whether UDP, ICMP and raw sockets are shut.
+    """
+
+    domains: Literal["native", "proxy", "none"]
+    floor: Literal["nothing", "all", "prompt"]
+    ports: bool = True
+    deep_wildcard: bool = True
+    deny: bool = True
+    cidrs: bool = True
+    local: Literal["shut", "entry", "open"] = "entry"
+    unix: bool = False
+    other: bool = True
+
+
+def lower_net(policy: EffectivePolicy, features: NetFeatures) -> list[Item]:
+    """Lower the network aspect; empty where it is unmanaged."""
+    if policy.doc.network is None:
+        return []
+    return [
+        _default(policy, features),
+        *_allows(policy, features),
+        *_denies(policy, features),
+        *_cidrs(policy, features),
+        _local(policy, features),
+        *_unix(policy, features),
+        _other(features),
+    ]
+
+
+def _default(policy: EffectivePolicy, f: NetFeatures) -> Item:
+    assert policy.doc.network is not None
+    default, origins = policy.doc.network.default, (policy.id("network.default"),)
+    if default == "allow":
+        return Item("open" if f.floor == "all" else "default", default, origins)
+    if f.floor != "nothing":
+        what = "asks about" if f.floor == "prompt" else "leaves open"
+        return Item("default", default, origins, refused=f"{what} every host that nobody lists")
+    # A grant that opens more ports than it names is a hole in the default, not in the grant.
+    holed = not f.ports and f.domains != "none" and policy.net.allow
+    return Item("default", default, origins, loss=PORT_BLIND if holed else "")
+
+
+def _allows(policy: EffectivePolicy, f: NetFeatures) -> Iterator[Item]:
+    for rule in policy.net.allow:
+        item = Item("allow", rule.domain, (rule.statement,))
+        if f.domains == "none":
+            yield item._replace(refused="knows no host names, only whether there is a network")
+        elif rule.domain.wildcard and not f.deep_wildcard:
+            yield item._replace(loss=ONE_LABEL)
+        else:
+            yield item
+
+
+def _denies(policy: EffectivePolicy, f: NetFeatures) -> Iterator[Item]:
+    overlap = _Overlap(policy.net.allow)
+    sealed = policy.doc.network is not None and policy.doc.network.default == "deny" and f.floor == "nothing"
+    for rule in policy.net.deny:
+        if sealed and (f.domains == "none" or not overlap.touches(rule.domain)):
+            yield Item("deny", rule.domain, (rule.statement,), under=(policy.id("network.default"),))
+        elif not f.deny or f.domains == "none":
+            why = "has no deny list that beats a granted host" if sealed else "cannot deny one host"
+            yield Item("deny", rule.domain, (rule.statement,), refused=why)
+        else:
+            yield _deny(rule, f)
+    yield from _empty_categories(policy)
+
+
+def _deny(rule: NetRule, f: NetFeatures) -> Item:
+    strict = rule.domain.port is not None and not f.ports
+    return Item("deny", rule.domain, (rule.statement,), "stricter" if strict else "exact")
+
+
+def _empty_categories(policy: EffectivePolicy) -> Iterator[Item]:
+    """A category that the catalogue fills with nothing is still a statement."""
+    said = {rule.statement for rule in policy.net.deny}
+    for statement in policy.ids("network.deny_categories"):
+        if statement not in said:
+            yield Item("absent", None, (statement,))
+
+
+class _Overlap:
+    """Whether a denied name and some granted name have a host in common; linear to build, fast to ask."""
+
+    def __init__(self, allows: Iterable[NetRule]) -> None:
+        self.exact = {r.domain.host for r in allows if not r.domain.wildcard}
+        self.wild = {r.domain.host for r in allows if r.domain.wildcard}
+        self.below = {up for host in self.exact | self.wild for up in _parents(host)}
+
+    def touches(self, rule: DomainRule) -> bool:
+        if any(up in self.wild for up in _parents(rule.host)):
+            return True
+        if rule.wildcard:
+            return rule.host in self.wild or rule.host in self.below
+        return rule.host in self.exact
+
+
+def _parents(host: str) -> Iterator[str]:
+    while "." in host:
+        host = host.partition(".")[2]
+        yield host
+
+
+def _cidrs(policy: EffectivePolicy, f: NetFeatures) -> Iterator[Item]:
+    for entry in policy.net.cidrs:
+        why = "" if f.cidrs else "takes no address ranges"
+        yield Item("cidr", entry.cidr, (entry.statement,), refused=why)
+
+
+def _local(policy: EffectivePolicy, f: NetFeatures) -> Item:
+    assert policy.doc.network is not None
+    value, origins = policy.doc.network.local, (policy.id("network.local"),)
+    if value == "allow":
+        return Item(
+            "local", value, origins, refused="never reaches local addresses" if f.local == "shut" else ""
+        )
+    return Item("local", value, origins, refused="cannot tell local addresses" if f.local == "open" else "")
+
+
+def _unix(policy: EffectivePolicy, f: NetFeatures) -> Iterator[Item]:
+    assert policy.doc.network is not None
+    for statement, path in zip(
+        policy.ids("network.allow_unix"), sorted(policy.doc.network.allow_unix), strict=True
+    ):
+        yield Item("unix", path, (statement,), refused="" if f.unix else "cannot grant one unix socket")
+
+
+def _other(f: NetFeatures) -> Item:
+    return Item(
+        "other",
+        None,
+        ("network.other",),
+        refused="" if f.other else "does not shut UDP, ICMP and raw sockets",
+    )
