@@ -184,6 +184,20 @@ def test_bent_envelope(sim, name):
     assert caught.value.exit_code == 3
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["\x1b[2J\x1b[1;1Haccepted", "\u202edetpecca", "\ud800", "x" * 1_000_000],
+    ids=["escape", "bidi", "surrogate", "long"],
+)
+def test_names_that_attack_the_terminal(sim, name):
+    """Anyone can send an envelope; what it is called must not be able to write the operator's screen."""
+    for change in (lambda e: e.update({name: 1}), lambda e: e["signatures"][0].update({name: 1})):
+        with pytest.raises(EnvelopeError) as caught:
+            sim.verify(sim.edit(sim.publish(), change))
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 1000
+
+
 def test_sign_needs_a_key(sim):
     with pytest.raises(EnvelopeError):
         sign(b"{}", POLICY, [])

@@ -62,6 +62,11 @@ def test_an_audience_spelled_otherwise_is_the_same(sim):
             sim.verify(sim.publish(version=8, audience=audience))
 
 
+def test_the_key_of_a_floor_names_only_what_the_audience_names(sim):
+    assert sim.accept(sim.publish()).floor_key.audience == '{"host_class":"ci"}'
+    assert sim.accept(sim.publish(audience={})).floor_key.audience == "{}"
+
+
 def test_each_org_and_root_has_its_own_floor(sim, other_org):
     other_org.accept(other_org.publish(version=9))
     sim.floors = dict(other_org.floors)

@@ -119,6 +119,8 @@ def test_key_of_one_org_on_the_policy_of_another(sim, other_org):
 def test_a_host_of_one_org_under_the_root_of_another(sim, other_org):
     with pytest.raises(OrgMismatchError):
         other_org.verify(other_org.publish(), host=sim.host)
+    with pytest.raises(OrgMismatchError):
+        other_org.verify(other_org.publish(org_id="acme"), host=sim.host)
 
 
 # Time. The window is [not_before, expires_at), judged at the now that the caller trusts.

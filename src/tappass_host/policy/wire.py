@@ -21,6 +21,7 @@ MAX_DEPTH = 32
 MAX_INTEGER = 2**53 - 1
 
 _BOM = b"\xef\xbb\xbf"
+_LONGEST_QUOTE = 256
 _LONGEST_INTEGER = len(str(-MAX_INTEGER))
 # The closing quote is optional and the repeats possessive, so that a text full of quotes
 # that never close is still scanned once and not once per quote.
@@ -66,19 +67,25 @@ def strict_json(
 
 
 def pointer(parts: Iterable[str | int]) -> str:
-    """Join parts to an RFC 6901 JSON Pointer that is safe to print.
-
-    Control, bidi and surrogate characters come as JSON escapes: a pointer names keys of a
-    document nobody has vouched for, and ends up on an operator's terminal.
-    """
+    """Join parts to an RFC 6901 JSON Pointer that is safe to print, see `printable`."""
     return "".join(f"/{_token(str(part))}" for part in parts)
 
 
+def printable(text: str) -> str:
+    """Escape what could fake or garble a message, and cut what is too long for one.
+
+    Control, bidi and surrogate characters come as JSON escapes. Messages quote documents that
+    nobody has vouched for, and end up on an operator's terminal.
+    """
+    if len(text) > _LONGEST_QUOTE:
+        text = text[:_LONGEST_QUOTE] + "..."
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
 def _token(part: str) -> str:
-    escaped = part.replace("~", "~0").replace("/", "~1")
-    if escaped.isprintable():
-        return escaped
-    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in escaped)
+    return printable(part.replace("~", "~0").replace("/", "~1"))
 
 
 def _decode(data: bytes, source: str) -> str:

@@ -20,7 +20,11 @@ class Audience(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """One spelling per audience, whichever empty fields were written out."""
+        """One spelling per audience, whichever empty fields were written out.
+
+        Fields that name nobody are left out: floors are kept under this key, and a field that a
+        later version adds must not give every host a new key and with it no floor.
+        """
         named = {"sandbox_id": self.sandbox_id, "host_class": self.host_class, "labels": dict(self.labels)}
         return canonical_bytes({name: value for name, value in named.items() if value}).decode()
 

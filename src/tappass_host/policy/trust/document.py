@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from tappass_host.policy.errors import SchemaError
-from tappass_host.policy.wire import MAX_BYTES, pointer, strict_json
+from tappass_host.policy.wire import MAX_BYTES, pointer, printable, strict_json
 
 T = TypeVar("T")
 
@@ -40,4 +40,4 @@ def _split(text: str) -> tuple[str, str]:
     message = text[: place.start()] if place else text
     steps = [name or index for name, index in _STEP.findall(place["path"])] if place else []
     steps += _FIELD.findall(message)
-    return message, pointer(steps)
+    return printable(message), pointer(steps)

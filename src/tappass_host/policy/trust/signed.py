@@ -79,7 +79,7 @@ def _signers(envelope: Envelope, keys: list[PublicKey]) -> set[PublicKey]:
     found: set[PublicKey] = set()
     for hint, signature in envelope.signatures:
         # The hint only orders the search: a wrong one costs time and decides nothing.
-        for key in sorted(set(keys) - found, key=lambda key: (key.key_id != hint, key)):
+        for key in sorted(keys, key=lambda key: (key.key_id != hint, key)):
             if key.verifies(signature, message):
                 found.add(key)
                 break
