@@ -49,6 +49,10 @@ class CommandPattern(msgspec.Struct, frozen=True):
             return argv[1:size] == self.words[1:size] and (self.prefix or known <= len(self.words))
         return argv[1 : len(self.words)] == self.words[1:] and (self.prefix or len(argv) == len(self.words))
 
+    def is_decided_by(self, argv: Argv) -> bool:
+        """Tell whether every word that this pattern looks at is literal, so that `may_match` is sure."""
+        return None not in (argv[: len(self.words)] if self.prefix else argv)
+
     def covers(self, other: "CommandPattern") -> bool:
         """Tell whether every argv that `other` names is named by this pattern."""
         if not self.prefix:
@@ -57,7 +61,8 @@ class CommandPattern(msgspec.Struct, frozen=True):
 
 
 def base_name(program: str) -> str:
-    return program.rstrip("/").rpartition("/")[2]
+    # zsh reads `=curl` as the path of curl.
+    return program.rstrip("/").rpartition("/")[2].lstrip("=")
 
 
 @lru_cache(maxsize=8192)

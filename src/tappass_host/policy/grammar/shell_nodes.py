@@ -1,0 +1,113 @@
+"""The node types of tree-sitter-bash 0.25 that the line reader knows; any other makes a line opaque."""
+
+# A parser that takes one of these for the name of a program has lost the structure.
+RESERVED = frozenset(
+    (
+        "!",
+        "{",
+        "}",
+        "[[",
+        "]]",
+        "if",
+        "then",
+        "elif",
+        "else",
+        "fi",
+        "case",
+        "esac",
+        "for",
+        "while",
+        "until",
+        "do",
+        "done",
+        "function",
+        "select",
+        "in",
+        "coproc",
+    )
+)
+
+WORDS = frozenset(
+    (
+        "word",
+        "number",
+        "raw_string",
+        "ansi_c_string",
+        "string",
+        "concatenation",
+        "simple_expansion",
+        "expansion",
+        "command_substitution",
+        "process_substitution",
+        "arithmetic_expansion",
+        "brace_expression",
+        "extglob_pattern",
+        "regex",
+        "test_operator",
+        "variable_name",
+        "translated_string",
+        "special_variable_name",
+    )
+)
+EXPANSIONS = frozenset(
+    (
+        "simple_expansion",
+        "expansion",
+        "command_substitution",
+        "process_substitution",
+        "arithmetic_expansion",
+    )
+)
+STRUCTURE = frozenset(
+    (
+        "program",
+        "list",
+        "pipeline",
+        "subshell",
+        "if_statement",
+        "elif_clause",
+        "else_clause",
+        "while_statement",
+        "do_group",
+        "case_statement",
+        "case_item",
+        "negated_command",
+        "process_substitution",
+        "string",
+        "concatenation",
+        "command_name",
+        "arithmetic_expansion",
+        "binary_expression",
+        "unary_expression",
+        "postfix_expression",
+        "ternary_expression",
+        "parenthesized_expression",
+        "subscript",
+        "array",
+        "herestring_redirect",
+        "heredoc_body",
+        "simple_expansion",
+        "brace_expression",
+        "number",
+        "variable_assignments",
+    )
+)
+LITERALS = frozenset({"word", "raw_string", "ansi_c_string", "string", "concatenation"})
+LEAVES = frozenset(
+    (
+        "word",
+        "raw_string",
+        "ansi_c_string",
+        "string_content",
+        "variable_name",
+        "special_variable_name",
+        "test_operator",
+        "regex",
+        "extglob_pattern",
+        "heredoc_start",
+        "heredoc_content",
+        "heredoc_end",
+        "file_descriptor",
+        "comment",
+    )
+)
