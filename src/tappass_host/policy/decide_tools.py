@@ -39,7 +39,7 @@ def _call(policy: EffectivePolicy, name: str, args: dict[str, object]) -> Check:
     for effect, entries in ((Effect.DENY, index.deny), (Effect.ASK, index.ask), (Effect.ALLOW, index.allow)):
         for entry in entries:
             if speaks_of(entry, name, args, denies=effect is not Effect.ALLOW):
-                return Check(effect, effect.value, entry.statement, f"rule {entry.rule}")  # type: ignore[arg-type]
+                return Check(effect, effect.value, entry.statement, f"rule {entry.rule}")
     return _tool_default(policy, name)
 
 

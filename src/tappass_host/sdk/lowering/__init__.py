@@ -5,16 +5,18 @@ what is true already comes back `under` the statement that makes it so, and noth
 """
 
 from tappass_host.sdk.lowering.fs import FsEntry, FsFeatures, lower_fs
-from tappass_host.sdk.lowering.limits import LimitFeatures, lower_limits
-from tappass_host.sdk.lowering.mcp import McpFeatures, lower_mcp
+from tappass_host.sdk.lowering.limits import Limit, LimitFeatures, lower_limits
+from tappass_host.sdk.lowering.mcp import McpFeatures, McpTool, lower_mcp
 from tappass_host.sdk.lowering.net import NetFeatures, lower_net
 from tappass_host.sdk.lowering.tools import ToolFeatures, lower_tools
 
 __all__ = [
     "FsEntry",
     "FsFeatures",
+    "Limit",
     "LimitFeatures",
     "McpFeatures",
+    "McpTool",
     "NetFeatures",
     "ToolFeatures",
     "lower_fs",

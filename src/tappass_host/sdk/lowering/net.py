@@ -135,6 +135,8 @@ def _cidrs(policy: EffectivePolicy, f: NetFeatures) -> Iterator[Item]:
 def _local(policy: EffectivePolicy, f: NetFeatures) -> Item:
     assert policy.doc.network is not None
     value, origins = policy.doc.network.local, (policy.id("network.local"),)
+    if value == "allow" and f.local == "open":
+        return Item("open", value, origins)
     if value == "allow":
         return Item(
             "local", value, origins, refused="never reaches local addresses" if f.local == "shut" else ""
