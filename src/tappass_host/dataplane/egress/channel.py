@@ -75,9 +75,9 @@ class Channel(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         self._eof = True
-        if self.peer:
-            self.peer.write_eof()
         _wake(self._read_wait)
+        if self.peer:
+            self._end_of(self.peer)
         return True  # the other direction may still have something to say
 
     def pause_writing(self) -> None:
@@ -152,7 +152,7 @@ class Channel(asyncio.BufferedProtocol):
             self.moved += len(self.inbox)
             other.write(self.take(len(self.inbox)))
         if self._eof:
-            other.write_eof()
+            self._end_of(other)
         elif other._writable and not self.transport.is_closing():  # noqa: SLF001 - same class
             self.transport.resume_reading()
 
@@ -168,6 +168,13 @@ class Channel(asyncio.BufferedProtocol):
         except (TimeoutError, ConnectionError):
             pass
         self.transport.close()
+
+    def _end_of(self, other: "Channel") -> None:
+        """Nothing more will be forwarded to `other`; with both directions at their end, both close."""
+        other.write_eof()
+        if other._eof:  # noqa: SLF001 - same class
+            self.transport.close()
+            other.transport.close()
 
     def abort(self) -> None:
         self.transport.abort()

@@ -90,6 +90,7 @@ class Gate:
             if against:
                 visit.address = address
                 noted |= self._settle(visit, against)
+        visit.address = visit.address or addresses[0]
         if not noted:
             self.note(visit, "allow", verdict.rule, verdict.why)
         return addresses[:_MAX_DIALLED]
@@ -114,10 +115,12 @@ class Gate:
         self._settle(visit, Verdict(allowed=False, rule=error.rule, why=error.why))
 
     def still_allows(self, visit: Visit) -> bool:
-        """Judge an open connection again; connections that never named a host are not judged."""
+        """Judge an open connection again; one that named no host yet, or was denied, is not judged."""
+        if not visit.host or visit.over:
+            return True
         if self.closed():
             return False
-        if not visit.host or self.config.mode == "observe":
+        if self.config.mode == "observe":
             return True
         verdict = self._rules.judge(visit.host, visit.port)
         against = self._rules.judge_address(visit.address) if visit.address else None

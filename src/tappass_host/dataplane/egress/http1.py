@@ -53,6 +53,7 @@ class Target(NamedTuple):
 
 
 class Request(NamedTuple):
+    version: str
     method: str
     target: Target
     headers: Headers
@@ -90,10 +91,10 @@ def parse_request(head: bytes) -> Request:
     if len(values(headers, "host")) > 1:
         raise bad("more than one Host header")
     if method == "CONNECT":
-        return Request(method, _connect_target(target), headers, NO_BODY)
+        return Request(version, method, _connect_target(target), headers, NO_BODY)
     parsed = _absolute_target(target)
     _check_hop_headers(headers)
-    return Request(method, parsed, headers, _request_framing(headers, version))
+    return Request(version, method, parsed, headers, _request_framing(headers, version))
 
 
 def write_request(request: Request, extra: Headers) -> bytes:
@@ -108,10 +109,10 @@ def write_request(request: Request, extra: Headers) -> bytes:
     headers = [("host", request.target.authority), *kept, *extra, ("connection", "close")]
     if request.framing is CHUNKED:
         headers.append(("transfer-encoding", "chunked"))
-    return _write(f"{request.method} {request.target.path} HTTP/1.1", headers)
+    return _write(f"{request.method} {request.target.path} {request.version}", headers)
 
 
-def parse_response(head: bytes, method: str) -> Response:
+def parse_response(head: bytes, request: Request) -> Response:
     """Parse the head of an origin's answer and write it anew for the client.
 
     Raises:
@@ -124,7 +125,9 @@ def parse_response(head: bytes, method: str) -> Response:
     code = int(status["code"])
     if code == 101:  # noqa: PLR2004 - Switching Protocols: Upgrade is never forwarded
         raise bad("the server switched protocols", 502)
-    framing = _response_framing(headers, method, code)
+    framing = _response_framing(headers, request.method, code)
+    if framing is CHUNKED and request.version == "HTTP/1.0":
+        raise bad("the server answered an HTTP/1.0 request in chunks", 502)
     dropped = _HOP | _connection_names(headers)
     kept = [(k, v) for k, v in headers if k not in dropped]
     if framing is CHUNKED:

@@ -11,6 +11,9 @@ from tappass_host.policy.grammar.addresses import Address, CidrRule, canonical_i
 from tappass_host.policy.grammar.domains import DomainRule, canonical_host, parse_domain
 from tappass_host.sdk.configs.egress import EgressConfig
 
+# RFC 6761 section 6.3: these names are loopback by definition, whatever a resolver says.
+_LOCALHOST = "localhost"
+
 
 class Verdict(NamedTuple):
     """What was decided, by which statement of the policy, and in words.
@@ -62,7 +65,7 @@ class Rules:
         self._cidrs: list[tuple[CidrRule, str]] = [(parse_cidr(text), text) for text in config.allow_cidrs]
         self._opaque = frozenset(config.opaque)
         self._default = config.default
-        self._local = config.local
+        self._local_rule = config.local
 
     def judge(self, host: str, port: int) -> Verdict:
         """Judge a canonical destination, before any name is resolved."""
@@ -73,19 +76,20 @@ class Rules:
             for rule, statement in index.near(host):
                 if rule.matches_deny(host, port):
                     return Verdict(allowed=False, rule=statement, why=why)
+        if host == _LOCALHOST or host.endswith("." + _LOCALHOST):
+            return self._local("a name of this machine")
         hits = [text for rule, text in self._allow.near(host) if rule.matches_allow(host, port)]
         if hits:
-            return self._allowed("network.allow_domains", hits)
-        allowed = self._default == "allow"
-        why = "allowed by default" if allowed else "no allowed domain covers this host and port"
-        return Verdict(allowed=allowed, rule=f"network.default[{self._default}]", why=why)
+            return self._granted("network.allow_domains", hits)
+        return self._by_default("no allowed domain covers this host and port")
 
     def judge_address(self, address: str) -> Verdict | None:
         """Judge an address that a name resolved to; None: nothing against it."""
         ip = canonical_ip(address)
         if ip is None:
             return Verdict(allowed=False, rule="", why="the resolver gave something that is no address")
-        return self._judge_local(ip)
+        kind = local_kind(ip)
+        return self._local(f"a local address ({kind})") if kind and self._local_rule == "deny" else None
 
     def judge_hello(self, host: str, hello: Hello) -> Verdict | None:
         """Compare the name in a ClientHello with the host of the CONNECT; None: nothing against it."""
@@ -98,21 +102,23 @@ class Rules:
             )
         return None
 
-    def _judge_local(self, ip: Address) -> Verdict | None:
-        kind = local_kind(ip)
-        if kind is None or self._local == "allow":
-            return None
-        return Verdict(allowed=False, rule="network.local[deny]", why=f"a local address ({kind})")
-
     def _judge_literal(self, ip: Address, port: int) -> Verdict:
-        if local := self._judge_local(ip):
-            return local
+        if kind := local_kind(ip):
+            return self._local(f"a local address ({kind})")
         hits = [text for rule, text in self._cidrs if rule.matches(ip, port)]
         if hits:
-            return self._allowed("network.allow_cidrs", hits)
-        rule = "network.default[deny]" if self._default == "deny" else ""
-        return Verdict(allowed=False, rule=rule, why="an address that no allowed range covers")
+            return self._granted("network.allow_cidrs", hits)
+        return self._by_default("an address that no allowed range covers")
 
-    def _allowed(self, field: str, hits: list[str]) -> Verdict:
+    def _local(self, why: str) -> Verdict:
+        """`local` alone decides about loopback, link-local, private and metadata addresses."""
+        return Verdict(
+            allowed=self._local_rule == "allow", rule=f"network.local[{self._local_rule}]", why=why
+        )
+
+    def _by_default(self, why: str) -> Verdict:
+        return Verdict(allowed=self._default == "allow", rule=f"network.default[{self._default}]", why=why)
+
+    def _granted(self, field: str, hits: list[str]) -> Verdict:
         opaque = any(text in self._opaque for text in hits)
         return Verdict(allowed=True, rule=f"{field}[{hits[0]}]", why="allowed", opaque=opaque)

@@ -35,11 +35,13 @@ def _from_file(path: Path, ref: str) -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise _refuse(ref, f"cannot be read ({error.strerror})", "check path and owner") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode) or info.st_uid not in (0, os.geteuid()) or info.st_mode & 0o077:
             raise _refuse(ref, "is open to others", "make it a regular file of this user, mode 0600")
-        return file.read(_MAX_BYTES).decode("ascii", "replace")
+        return os.read(descriptor, _MAX_BYTES).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)
 
 
 def _refuse(ref: str, why: str, remedy: str) -> SchemaError:

@@ -169,7 +169,7 @@ class EgressProxy:
     # -- policy over time
 
     def _cut(self, why: str) -> int:
-        doomed = [visit for visit in self._visits if visit.host and not self.gate.still_allows(visit)]
+        doomed = [visit for visit in self._visits if not self.gate.still_allows(visit)]
         for visit in doomed:
             with contextlib.suppress(RefusedError):  # a cut is never withheld for want of a record
                 self.gate.note(visit, "cut", "", why)

@@ -130,7 +130,7 @@ class Session:
         body = asyncio.ensure_future(copy_body(visit.client, upstream, request.framing))
         body.add_done_callback(lambda task: _stop_on_error(task, upstream))
         try:
-            await self._answer(visit, upstream, request.method)
+            await self._answer(visit, upstream, request)
         except ConnectionError:
             if not body.done() or body.cancelled() or not isinstance(body.exception(), RefusedError):
                 raise RefusedError("the server broke the connection", status=502) from None
@@ -140,10 +140,10 @@ class Session:
         upstream.abort()
         await visit.client.finish(b"")
 
-    async def _answer(self, visit: Visit, upstream: Channel, method: str) -> None:
+    async def _answer(self, visit: Visit, upstream: Channel, request: Request) -> None:
         for _ in range(_MAX_INTERIM):
             head = await read_head(upstream, self._gate.config.limits.header_bytes, 502)
-            answer = parse_response(head, method)
+            answer = parse_response(head, request)
             visit.started = True
             visit.client.write(answer.head)
             if answer.code >= 200:  # noqa: PLR2004 - not an interim answer
@@ -152,6 +152,7 @@ class Session:
         raise RefusedError("too many interim answers", status=502)
 
     async def _refuse(self, visit: Visit, error: RefusedError) -> None:
+        visit.over = True
         try:
             self._gate.note(visit, "deny", error.rule, error.why)
         except RefusedError as unrecorded:

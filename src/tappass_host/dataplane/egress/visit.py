@@ -16,7 +16,7 @@ class Visit:
     """
 
     __slots__ = (
-        "address", "client", "host", "kind", "opaque", "policy", "port",
+        "address", "client", "host", "kind", "opaque", "over", "policy", "port",
         "request", "started", "trusted", "upstream",
     )  # fmt: skip
 
@@ -31,6 +31,7 @@ class Visit:
         self.address = ""
         self.opaque = False
         self.started = False  # bytes of an answer went out: an HTTP denial would no longer be read as one
+        self.over = False  # denied: only its last words are still on their way
         self.upstream: Channel | None = None
 
     def subject(self) -> Subject:

@@ -19,6 +19,10 @@ SCHEMA = "tappass.egress-proxy/v1"
 # The catalogue of categories alone holds thousands of domains.
 MAX_BYTES = 16 * 1024 * 1024
 _TLS_PORT = 443
+# Routing and framing stand on these.
+_NEVER_INJECTED = frozenset(
+    {"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Rules = tuple[Name, ...]
@@ -81,6 +85,12 @@ class Injection(Node, frozen=True, kw_only=True):
     header: Header = "authorization"
     prefix: str = ""
     domains: Rules
+
+    def __post_init__(self) -> None:
+        if self.header.lower() in _NEVER_INJECTED:
+            raise ValueError(f"{self.header} is not a header that may carry a credential")
+        if not self.prefix.isascii() or (self.prefix and not self.prefix.isprintable()):
+            raise ValueError("prefix must be printable ASCII")
 
 
 class Limits(Node, frozen=True, kw_only=True):
