@@ -146,21 +146,13 @@ def _env(policy: EffectivePolicy, act: a.EnvRead, _: frozenset[str]) -> Iterator
     if credentials is None:
         yield unmanaged("credentials")
         return
-    hidden = next((p for p in credentials.hide_env if env_matches(p, act.name)), None)
-    if hidden is not None:
-        yield Check(Effect.DENY, "deny", f"credentials.hide_env[{hidden}]", f"{act.name} is hidden")
+    if act.name in credentials.hide_env:
+        yield Check(Effect.DENY, "deny", f"credentials.hide_env[{act.name}]", f"{act.name} is hidden")
     elif any(s.env == act.name for s in credentials.secrets):
         yield Check(Effect.ALLOW, "allow", f"credentials.secrets[{act.name}]", f"{act.name} is granted")
     else:
         default = Effect(credentials.default)
         yield Check(default, "default", policy.id("credentials.default"), f"{act.name} is not listed")
-
-
-def env_matches(pattern: str, name: str) -> bool:
-    """Names match exactly, or by a star at one end: `AWS_*`, `*_TOKEN`."""
-    if pattern.endswith("*"):
-        return name.startswith(pattern[:-1])
-    return name.endswith(pattern[1:]) if pattern.startswith("*") else name == pattern
 
 
 def _use(policy: EffectivePolicy, act: a.Use, _: frozenset[str]) -> Iterator[Check]:

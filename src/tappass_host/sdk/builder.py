@@ -152,11 +152,18 @@ class Builder:
     def _unspoken(self, claims: list[Claim]) -> list[Claim]:
         spoken = {(c.statement, surface) for c in claims for surface in c.reach.surfaces}
         return [
-            Claim(said.id, _cannot_reach(surface), "unenforceable", reason=self._why(said, surface))
+            Claim(said.id, _cannot_reach(tuple(surfaces)), "unenforceable", reason=why)
             for said in self.policy.statements
-            for surface in self._answerable(said)
-            if (said.id, surface) not in spoken
+            for why, surfaces in self._open_surfaces(said, spoken).items()
         ]
+
+    def _open_surfaces(self, said: Statement, spoken: set[tuple[str, Surface]]) -> dict[str, list[Surface]]:
+        """Reason -> the surfaces on which nothing was said of a statement, for that reason."""
+        open_: dict[str, list[Surface]] = {}
+        for surface in self._answerable(said):
+            if (said.id, surface) not in spoken:
+                open_.setdefault(self._why(said, surface), []).append(surface)
+        return open_
 
     def _answerable(self, statement: Statement) -> tuple[Surface, ...]:
         """Surfaces on which this provider has to say something about the statement."""
@@ -182,8 +189,8 @@ class Builder:
 _NO_EVIDENCE = Evidence("", "")
 
 
-def _cannot_reach(surface: Surface) -> Reach:
-    return Reach(f"cannot@{surface}", (surface,), "cooperative", _NO_EVIDENCE)
+def _cannot_reach(surfaces: tuple[Surface, ...]) -> Reach:
+    return Reach(f"cannot@{'+'.join(surfaces)}", surfaces, "cooperative", _NO_EVIDENCE)
 
 
 def _claim_order(claim: Claim) -> tuple[str, str]:
