@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+from msgspec import to_builtins
+
+from tappass_host.policy.canonical import canonical_bytes, digest
 from tappass_host.policy.grammar.addresses import CidrRule, parse_cidr
 from tappass_host.policy.grammar.domains import DomainRule, parse_domain
 from tappass_host.policy.grammar.paths import PathRule, parse_path
@@ -85,15 +88,26 @@ class ToolIndex(NamedTuple):
 
 
 class EffectivePolicy:
-    """A Compiled Policy and its parsed parts. Immutable; equality is that of the document."""
+    """A Compiled Policy and its parsed parts. Immutable; equality is that of the document.
 
-    def __init__(self, doc: Policy) -> None:
+    Args:
+        doc: the document, bound and with all that the Runtime adds.
+        digest: of the signed bytes it was made from; of the document itself if none is given.
+    """
+
+    def __init__(self, doc: Policy, *, digest: str = "") -> None:
         self.doc = doc
+        self._digest = digest
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, EffectivePolicy) and self.doc == other.doc
 
     __hash__ = None  # type: ignore[assignment]
+
+    @cached_property
+    def digest(self) -> str:
+        """What renderings name as the policy they were made from."""
+        return self._digest or digest(canonical_bytes(to_builtins(self.doc)))
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
