@@ -8,7 +8,7 @@ are moved to `mcp.servers`. Nothing is judged against other levels here: that is
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,44 +17,17 @@ from tappass_host.policy.grammar.canonical import FIELD_GRAMMARS, KEY_GRAMMARS, 
 from tappass_host.policy.marked import Marked, Path, parse_yaml
 from tappass_host.policy.model import ASPECTS
 from tappass_host.policy.shape import Fields, Items, Leaf, Shape, Table, policy_shape
+from tappass_host.policy.tree import Entry, Section, Tree
 
 LevelKind = Literal["org", "project", "agent"]
 LEVELS: tuple[LevelKind, ...] = ("org", "project", "agent")
 PRESETS = ("observer", "worker", "standard", "full")
 UNMANAGED = "unmanaged"
+Word = TypeVar("Word", bound=str)
 
 _TOP = ("level", "id", "extends")
 _NOTES = ("reason", "owner", "url")
 _ABOUT = ("controls", *_NOTES)
-
-
-class Entry(NamedTuple):
-    """One authored value. `soft` marks a preset's: it yields where a person's would be refused."""
-
-    value: Any
-    source: str
-    controls: tuple[str, ...] = ()
-    reason: str = ""
-    owner: str = ""
-    url: str = ""
-    soft: bool = False
-
-
-class Section:
-    """A mapping of authored values: fields of an aspect, or rows of a table by key.
-
-    `about` holds what was said about the whole row (controls, reason). A `partial` row comes from a rule
-    that was moved here; it does not say that the table lists this row.
-    """
-
-    def __init__(self, source: str, about: Entry | None = None, *, partial: bool = False) -> None:
-        self.source = source
-        self.about = about
-        self.partial = partial
-        self.members: dict[str, Tree] = {}
-
-
-Tree = Entry | list[Entry] | Section
 
 
 class Level(NamedTuple):
@@ -84,39 +57,38 @@ def load_level(data: bytes, *, source: str, soft: bool = False) -> Level:
     document = parse_yaml(data, source=source)
     if not isinstance(document.value, dict):
         raise SchemaError("a policy is a mapping", source=document.at(()), remedy="begin with `level: org`")
-    reader = _Reader(document, soft=soft)
+    level = _choice(document, "level", LEVELS)
+    reader = _Reader(document, level, soft=soft)
     root = reader.section(policy_shape(), document.value, "", (), skip=_TOP)
     _move_mcp_rules(root)
-    extends = reader.choice("extends", PRESETS, default="")
     return Level(
-        level=reader.choice("level", LEVELS, default=None),  # type: ignore[arg-type]
+        level=level,
         id=reader.identifier(),
         file=source,
-        extends=extends,
+        extends=_choice(document, "extends", ("", *PRESETS)),
         extends_at=document.at(("extends",)),
         root=root,
         unmanaged=reader.unmanaged,
     )
 
 
+def _choice(document: Marked, name: str, words: tuple[Word, ...]) -> Word:
+    value = document.value.get(name, "")
+    if value in words:
+        return value  # type: ignore[no-any-return]
+    what = f"{name} is {value!r}" if value else f"{name} is missing"
+    remedy = f"write `{name}:` and one of {', '.join(word for word in words if word)}"
+    raise SchemaError(what, source=document.at((name,)), remedy=remedy)
+
+
 class _Reader:
     """Walks the data along the shape."""
 
-    def __init__(self, document: Marked, *, soft: bool) -> None:
+    def __init__(self, document: Marked, level: str, *, soft: bool) -> None:
         self.document = document
+        self.level = level
         self.soft = soft
         self.unmanaged: dict[str, str] = {}
-
-    def choice(self, name: str, words: tuple[str, ...], *, default: str | None) -> str:
-        value = self.document.value.get(name, default)
-        if value is None:
-            raise SchemaError(
-                f"{name} is missing", source=self.document.at(()), remedy=f"add {name}: {words[0]}"
-            )
-        if value not in words and value != default:
-            remedy = f"write one of {', '.join(words)}"
-            raise SchemaError(f"{name} is {value!r}", source=self.document.at((name,)), remedy=remedy)
-        return str(value)
 
     def identifier(self) -> str:
         value = self.document.value.get("id")
@@ -140,7 +112,7 @@ class _Reader:
     def section(
         self, shape: Fields, value: Any, field: str, path: Path, *, skip: tuple[str, ...] = ()
     ) -> Section:
-        section = Section(self.document.at(path))
+        section = Section(self.entry(None, {}, path))
         for name, member in self.mapping(value, path).items():
             if name in skip:
                 continue
@@ -157,7 +129,7 @@ class _Reader:
     def rows(self, shape: Table, value: Any, field: str, path: Path) -> Section:
         """A list of rows with a key each, as a table by that key."""
         assert isinstance(shape.row, Fields)
-        table, key = Section(self.document.at(path)), shape.row.key
+        table, key = Section(self.entry(None, {}, path)), shape.row.key
         for at, row in self.members(value, path, "a list"):
             name = self.mapping(row, at).get(key)
             if not isinstance(name, str):
@@ -167,12 +139,12 @@ class _Reader:
                 raise SchemaError(f"{name} is listed twice", source=self.document.at(at), remedy="keep one")
             plain = {k: v for k, v in row.items() if k not in _ABOUT and k != key}
             section = self.section(shape.row, plain, field, at)
-            section.about = self.entry(name, row, at)
+            section.said = self.entry(name, row, at)
             table.members[name] = section
         return table
 
     def table(self, shape: Table, value: Any, field: str, path: Path) -> Section:
-        table = Section(self.document.at(path))
+        table = Section(self.entry(None, {}, path))
         # An inner table (arguments below tools) has keys of another grammar than the outer one.
         grammar = KEY_GRAMMARS.get(field, str)
         inner = f"{field}.*" if isinstance(shape.row, Table) else field
@@ -206,7 +178,8 @@ class _Reader:
         ]
         for index, tag in enumerate(controls):
             self.grammar(KEY_GRAMMARS["compliance_tags"], tag, (*path, "controls", index))
-        return Entry(value, self.document.at(path), tuple(sorted(set(controls))), **notes, soft=self.soft)
+        tags = tuple(sorted(set(controls)))
+        return Entry(value, self.document.at(path), self.level, tags, **notes, soft=self.soft)
 
     def text(self, value: Any, path: Path) -> str:
         if not isinstance(value, str):
@@ -236,7 +209,7 @@ class _Reader:
     def unknown(self, name: str, known: Iterable[str], path: Path) -> PolicyError:
         near = difflib.get_close_matches(name, list(known), n=1)
         remedy = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-        return SchemaError(f"unknown field {name!r}", source=self.document.at(path), remedy=remedy)
+        return SchemaError(f"unknown field {name!r}", source=self.document.key_at(path), remedy=remedy)
 
 
 def _plain(message: str) -> str:
@@ -266,7 +239,7 @@ def _move(root: Section, field: str, entry: Entry) -> None:
         raise GrammarError(f"{entry.value} names a whole server", source=entry.source, remedy=remedy)
     at = root
     for name in ("mcp", "servers", rule.server, "tools"):
-        child = at.members.setdefault(name, Section(entry.source, partial=True))
+        child = at.members.setdefault(name, Section(entry, partial=True))
         assert isinstance(child, Section)
         at = child
     entries = at.members.setdefault(field, [])

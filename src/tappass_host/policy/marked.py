@@ -33,12 +33,17 @@ class Marked(NamedTuple):
 
     value: Any
     marks: dict[Path, str]
+    keys: dict[Path, str]
 
     def at(self, path: Path) -> str:
         """`file:line:col` of a value, or of the nearest one around it."""
         while path not in self.marks:
             path = path[:-1]
         return self.marks[path]
+
+    def key_at(self, path: Path) -> str:
+        """`file:line:col` of the key a value stands under."""
+        return self.keys.get(path) or self.at(path)
 
 
 def parse_yaml(data: bytes, *, source: str, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Marked:
@@ -78,6 +83,7 @@ class _Builder:
         self.source = source
         self.max_depth = max_depth
         self.marks: dict[Path, str] = {}
+        self.keys: dict[Path, str] = {}
         self.stack: list[_Frame] = []
         self.roots: list[Any] = []
 
@@ -88,7 +94,7 @@ class _Builder:
                 handler(self, event)
         if not self.roots:
             raise PolicyError("the file is empty", source=self.source)
-        return Marked(self.roots[0], self.marks)
+        return Marked(self.roots[0], self.marks, self.keys)
 
     def place(self, event: Any) -> str:
         return f"{self.source}:{event.start_mark.line + 1}:{event.start_mark.column + 1}"
@@ -118,8 +124,7 @@ class _Builder:
             raise self.refuse(event, f"duplicate key {event.value!r}", "keep one of the two")
         frame.container[event.value] = None
         frame.key = event.value
-        # Until the value is seen the key is the best place there is.
-        self.marks[(*frame.path, event.value)] = self.place(event)
+        self.keys[(*frame.path, event.value)] = self.place(event)
 
     def put(self, event: Any, value: Any) -> Path:
         """Hang a value where the stack says, and return its path."""

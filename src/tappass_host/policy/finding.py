@@ -1,0 +1,12 @@
+"""Something worth a person's look that is no error."""
+
+from typing import NamedTuple
+
+
+class Finding(NamedTuple):
+    """One finding: a stable code, one sentence, where it is written, and what could be done."""
+
+    code: str
+    message: str
+    source: str = ""
+    remedy: str = ""
