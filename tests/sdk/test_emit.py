@@ -111,6 +111,8 @@ def test_exact_forms():
     assert written("text", "é\n") == b"\xc3\xa9\n"
     assert written("env", {"A": "x:y", "B": 3}) == b"A=x:y\nB=3\n"
     assert written("argv", ["--bind", ["/a", ["/b", ""]]]) == b"--bind\0/a\0/b\0\0"
+    assert written("argv", {"options": [["--a", "b"]], "rest": ["c"]}) == b"--a\0b\0c\0"
+    assert written("lines", {"x": ["a"], "y": ["b"]}) == b"a\nb\n"
 
 
 def test_yaml_has_no_aliases():
@@ -159,6 +161,7 @@ REFUSED = [
     ("lines", ["a\u2028b"], "line break"),
     ("lines", ["a\0b"], "NUL"),
     ("lines", [1], "not a line"),
+    ("lines", {"a": ["x"], "b": "y"}, "mapping of lists"),
     ("argv", "x", "is a list"),
     ("argv", ["a\0b"], "not an argument"),
     ("argv", [["a"], 1], "not an argument"),

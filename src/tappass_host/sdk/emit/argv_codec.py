@@ -6,17 +6,16 @@ Ended and not separated, so that an empty last argument is still one.
 from collections.abc import Iterator
 
 from tappass_host.policy.errors import RenderError
+from tappass_host.sdk.emit.values import listed
 
 
 def dump(doc: object) -> bytes:
-    """Encode a list of words; lists within are flattened.
+    """Encode a list of words (or several, in a mapping); lists within are flattened.
 
     Raises:
         RenderError: not a list, or a word that is not text or holds NUL.
     """
-    if not isinstance(doc, list):
-        raise RenderError("an argv document is a list")
-    return "".join(f"{word}\0" for word in _words(doc)).encode()
+    return "".join(f"{word}\0" for word in _words(listed(doc, "an argv"))).encode()
 
 
 def _words(values: list[object]) -> Iterator[str]:

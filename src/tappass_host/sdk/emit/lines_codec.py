@@ -1,17 +1,16 @@
 """One value a line. There is no quoting, so a value that holds a line break is refused."""
 
 from tappass_host.policy.errors import RenderError
+from tappass_host.sdk.emit.values import listed
 
 
 def dump(doc: object) -> bytes:
-    """Encode a list of strings, each ended by a newline.
+    """Encode a list of strings (or several, in a mapping), each ended by a newline.
 
     Raises:
         RenderError: not a list of strings, or a value that some reader would take for two.
     """
-    if not isinstance(doc, list):
-        raise RenderError("a lines document is a list")
-    return "".join(f"{_line(value)}\n" for value in doc).encode()
+    return "".join(f"{_line(value)}\n" for value in listed(doc, "a lines")).encode()
 
 
 def _line(value: object) -> str:

@@ -52,6 +52,21 @@ def plain(value: object, resolve: Resolve, path: Path = ()) -> object:
     raise RenderError(f"a document may not hold {type(value).__name__}", pointer=pointer(path))
 
 
+def listed(doc: object, what: str) -> list[object]:
+    """The entries of a document that is a list, or a mapping of lists: its sections, one after the other.
+
+    Raises:
+        RenderError: it is neither.
+    """
+    sections = list(doc.values()) if isinstance(doc, dict) else [doc]
+    entries: list[object] = []
+    for section in sections:
+        if not isinstance(section, list):
+            raise RenderError(f"{what} document is a list, or a mapping of lists")
+        entries += section
+    return entries
+
+
 def text(value: object, path: Path) -> str:
     """Text that is Unicode; a lone surrogate is not."""
     if not isinstance(value, str):
