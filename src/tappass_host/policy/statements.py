@@ -180,7 +180,9 @@ def _filesystem(node: Any) -> Iterator[Statement]:
     writable_by_default = node.default == "allow"
     roots = [root for root in (node.workspace, *node.read_write) if root]
     for entry in node.read_only:
-        inside = writable_by_default or any(_lies_in(entry, root) for root in roots)
+        # A relative glob hangs from the writable roots, so it is always inside one.
+        relative = not entry.startswith(("/", "~", "$"))
+        inside = writable_by_default or relative or any(_lies_in(entry, root) for root in roots)
         yield _make("filesystem.read_only", entry, "restrict" if inside else "grant")
 
 

@@ -130,12 +130,20 @@ def _literal_path(text: str) -> str:
     return str(rule)
 
 
+# Sockets that every host has somewhere else; self-protection replaces the word by the paths.
+_SOCKET_WORDS = frozenset({"docker", "ssh-agent", "dbus"})
+
+
+def _unix(text: str) -> str:
+    return text if text in _SOCKET_WORDS else _literal_path(text)
+
+
 FIELD_GRAMMARS: dict[str, Grammar] = {
     "network.allow_domains": _domain,
     "network.deny_domains": _domain,
     "network.category_domains": _domain,
     "network.allow_cidrs": _cidr,
-    "network.allow_unix": _literal_path,
+    "network.allow_unix": _unix,
     "network.deny_categories": _word,
     "filesystem.workspace": _literal_path,
     "filesystem.read_only": _path,
