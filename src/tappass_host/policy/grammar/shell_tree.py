@@ -103,7 +103,7 @@ class _Reader:
         if handler is not None:
             handler(self, node)
         elif node.type in STRUCTURE:
-            self.visit_children(node)
+            self.redirected(node)
         elif node.type in LEAVES:
             check_leaf(node, self.source)
         else:
@@ -195,17 +195,15 @@ class _Reader:
 
     def mark_redirects(self, node: "Node", start: int) -> None:
         """Mark the commands collected since `start` with what the redirections beside them do."""
-        redirects = [c for c in node.children if c.type.endswith("_redirect")]
+        redirects = list(_redirects(node))
         to_file = any(c.type == "file_redirect" and not self.is_harmless(c) for c in redirects)
         expands = any(_expands(c) for c in redirects)
-        if not to_file and not expands:
-            return
-        for at in range(start, len(self.commands)):
+        if redirects and start == len(self.commands):  # `> file` alone makes the file
+            self.commands.append(SimpleCommand(()))
+        for at in range(start, len(self.commands) if to_file or expands else start):
             old = self.commands[at]
             self.commands[at] = msgspec.structs.replace(
-                old,
-                redirects_to_file=old.redirects_to_file or to_file,
-                expands=old.expands or expands,
+                old, redirects_to_file=old.redirects_to_file or to_file, expands=old.expands or expands
             )
 
     def is_harmless(self, node: "Node") -> bool:
@@ -301,6 +299,15 @@ def _nodes(node: "Node") -> Iterator["Node"]:
         found = waiting.pop()
         yield found
         waiting += found.children
+
+
+def _redirects(node: "Node") -> Iterator["Node"]:
+    """The redirections beside a command; the parser puts those after `<<E` inside the here-document."""
+    for child in node.children:
+        if child.type.endswith("_redirect"):
+            yield child
+        if child.type == "heredoc_redirect":
+            yield from _redirects(child)
 
 
 def _expands(node: "Node") -> bool:

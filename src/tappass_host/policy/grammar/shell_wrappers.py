@@ -208,7 +208,9 @@ def _command_at(argv: Argv, options: Options) -> int | None:
         if step == 0:
             break
         at += step
-    while options.assignments and at < len(argv) and _ASSIGNMENT.match(argv[at] or ""):
+    while options.assignments and at < len(argv) and "=" in (argv[at] or ""):
+        if not _ASSIGNMENT.match(argv[at] or ""):  # programs differ on what else sets a variable
+            return None
         at += 1
     at += options.operands
     return None if None in argv[1:at] else at
