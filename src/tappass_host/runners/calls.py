@@ -113,15 +113,18 @@ def _constraint_objection(
         bound = signature.bind(*args, **kwargs)
     except (TypeError, ValueError) as error:
         return f"the arguments cannot be named: {error}"
-    named, open_ended = dict(bound.arguments), False
+    named, known, open_ended = dict(bound.arguments), set(), False
     for parameter in signature.parameters.values():
-        if parameter.kind is parameter.VAR_POSITIONAL and named.pop(parameter.name, ()):
-            return "positional arguments without a name cannot be judged"
-        if parameter.kind is parameter.VAR_KEYWORD:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            if named.pop(parameter.name, ()):
+                return "positional arguments without a name cannot be judged"
+        elif parameter.kind is parameter.VAR_KEYWORD:
             open_ended = True
             named |= named.pop(parameter.name, {})
+        else:
+            known.add(parameter.name)
     for argument, constraint in declared.constraints.items():
-        if argument not in signature.parameters and not open_ended:
+        if argument not in known and not open_ended:
             return f"the function has no argument {argument}, which the policy constrains"
         why = constraint.check(named[argument]) if argument in named else None
         if why is not None:

@@ -16,6 +16,9 @@ from tappass_host.policy.errors import MissingTargetError
 from tappass_host.runners.frames import Channel
 from tappass_host.runners.result import Usage
 
+# Arguments for the Python that runs us; the number of the child's socket follows.
+COMMAND = ("-I", "-B", "-m", "tappass_host.runners.child")
+
 _STDERR_KEPT = 2000
 # How long a child that has reported may take to leave by itself, so that its usage is counted whole.
 _LEAVE_S = 1.0
@@ -36,7 +39,7 @@ class Child:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-m", "tappass_host.runners.child", str(theirs.fileno())],
+                [sys.executable, *COMMAND, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

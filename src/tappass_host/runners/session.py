@@ -62,6 +62,7 @@ class Session:
         self._stdout: list[str] = []
         self._said = self._asked = 0
         self._version = ""
+        self._handed_over = False
         limits = self._manifest.limits
         self._expires_first = admitted.valid_s < limits.wall_ms / 1000
         self._frame_limit = max(limits.result_bytes, MAX_ARGUMENTS) + _FRAME_SLACK
@@ -96,7 +97,7 @@ class Session:
         status, failure = self._ending(done, broken, code, last_words)
         return Result(
             status=status,
-            ran=done is None or done.ran,
+            ran=done.ran if done else self._handed_over,
             result=done.result if done and status == "ok" else None,
             stdout="".join(self._stdout),
             error=failure,
@@ -110,7 +111,11 @@ class Session:
     def _talk(self) -> m.Done | None:
         channel = self.child.channel
         channel.send({"engine": self._engine.id, "parent": os.getpid(), "caps": self._caps()})
-        self._greet(self._next())
+        first = self._next()
+        if first is None:
+            return None
+        self._greet(first)
+        self._handed_over = True
         channel.send(dict(self._spec()))
         while (message := self._next()) is not None:
             if isinstance(message, m.Done):
@@ -118,7 +123,7 @@ class Session:
             self._serve_one(message)
         return None
 
-    def _greet(self, message: m.Message | None) -> None:
+    def _greet(self, message: m.Message) -> None:
         target = self._manifest.target
         if isinstance(message, m.Missing):
             remedy = f"pip install 'tappass-host[{target.id}]'"
@@ -205,12 +210,12 @@ class Session:
     ) -> tuple[Status, ErrorInfo | None]:
         if done is not None:
             return done.status, done.error
-        if broken:
-            return "crashed", ErrorInfo("ProtocolError", broken)
         if self.child.timed_out and self._expires_first:
             return "timeout", ErrorInfo("ExpiredError", "the policy expired during the run")
         if self.child.timed_out:
             return "timeout", ErrorInfo("TimeoutError", "wall_ms exceeded")
+        if broken:
+            return "crashed", ErrorInfo("ProtocolError", broken)
         if code == -signal.SIGXCPU:
             return "timeout", ErrorInfo("TimeoutError", "cpu_time_ms exceeded")
         said = last_words.strip().rpartition("\n")[2]
