@@ -81,7 +81,10 @@ def _file(policy: EffectivePolicy, act: a.File, _: frozenset[str]) -> Iterator[C
 
 
 def _connect(policy: EffectivePolicy, act: a.Connect, _: frozenset[str]) -> Iterator[Check]:
-    return connect_checks(policy, act.host, act.port, act.protocol)
+    node = policy.doc.interpreter
+    if act.surface == "code" and node is not None and node.network == "off":
+        yield Check(Effect.DENY, "deny", policy.id("interpreter.network"), "interpreter code has no network")
+    yield from connect_checks(policy, act.host, act.port, act.protocol)
 
 
 def _unix(policy: EffectivePolicy, act: a.UnixConnect, _: frozenset[str]) -> Iterator[Check]:

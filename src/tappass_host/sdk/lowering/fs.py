@@ -25,8 +25,8 @@ class FsFeatures(NamedTuple):
     """What a target can hold.
 
     Attributes:
-        nesting: `layered` (an inner rule beats an outer one), `deny_first` (a deny beats any grant) or
-            `union` (rules only add up).
+        nesting: `layered` (an inner rule beats an outer one), `deny_first` (a deny beats any grant),
+            `union` (rules only add up) or `disjoint` (no rule may lie inside another).
         floor: what it leaves open for what nobody lists: nothing, reading, all, or a prompt.
         glob: whether it takes patterns; without it they are expanded by what the host answers.
         narrow: whether it can make part of a writable folder read-only.
@@ -35,7 +35,7 @@ class FsFeatures(NamedTuple):
         grants: false where grants are made through tool rules (`lower_tools`) instead.
     """
 
-    nesting: Literal["layered", "deny_first", "union"]
+    nesting: Literal["layered", "deny_first", "union", "disjoint"]
     floor: Literal["nothing", "read", "all", "prompt"]
     glob: bool = False
     narrow: bool = True
@@ -176,6 +176,8 @@ class _Lowering:
             yield self._narrow(node)
         elif node.access == "read" and self.f.floor in ("read", "all"):
             yield Item("open", _entry(node), inner_ids)
+        elif self.f.nesting == "disjoint" and outer is not None:
+            yield Item("grant", _entry(node), inner_ids, refused="one grant may not lie inside another here")
         elif self.f.nesting == "deny_first" and self._inside_narrowed(key):
             why = "a deny further out beats it here"
             self.dropped.update(outer.origins if outer else ())
@@ -184,7 +186,7 @@ class _Lowering:
             yield self._present(Item("grant", _entry(node), inner_ids, loss=node.loss), node)
 
     def _narrow(self, node: _Node) -> Item:
-        if self.f.nesting == "union" or not self.f.narrow:
+        if self.f.nesting in _ADDITIVE or not self.f.narrow:
             why = "cannot make part of a writable folder read-only"
             return Item("narrow", _entry(node), node.origins, refused=why)
         return self._present(Item("narrow", _entry(node), node.origins, loss=node.loss), node)
@@ -207,7 +209,7 @@ class _Lowering:
             yield Item("deny", _entry(node), node.origins, under=outer.origins[:1])
         elif not self._open_at(key):
             yield Item("deny", _entry(node), node.origins, under=(self.default_id,))
-        elif self.f.nesting == "union":
+        elif self.f.nesting in _ADDITIVE:
             yield Item("deny", _entry(node), node.origins, refused=_UNION)
         else:
             yield self._present(Item("deny", _entry(node), node.origins, loss=node.loss), node)
@@ -218,7 +220,7 @@ class _Lowering:
             op = "grant"
         if op == "deny" and not self._overlaps(_anchor(node)):
             yield Item(op, _entry(node), node.origins, under=(self.default_id,))
-        elif op != "grant" and self.f.nesting == "union":
+        elif op != "grant" and self.f.nesting in _ADDITIVE:
             yield Item(op, _entry(node), node.origins, refused=_UNION)
         else:
             yield Item(op, _entry(node), node.origins)
@@ -284,6 +286,7 @@ class _Lowering:
         return None
 
 
+_ADDITIVE = ("union", "disjoint")
 _UNION = "rules only add up here: nothing can be taken away inside a granted folder"
 _DEFAULT_ACCESS: dict[str, Access] = {"deny": "deny", "read_only": "read", "allow": "write"}
 _RANK = {"default": 0, "open": 0, "grant": 1, "pin": 1, "narrow": 2, "deny": 3, "absent": 4}
