@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from tappass_host.policy.errors import GrammarError
 from tappass_host.policy.grammar.paths import parse_path
-from tappass_host.policy.grammar.text import MAX_TEXT, refuse, require_plain
+from tappass_host.policy.grammar.text import MAX_TEXT, refuse
 
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Scalar = Text | int | bool | None
@@ -48,7 +48,9 @@ class Range(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return low and high
 
 
-class Constraint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Constraint(
+    msgspec.Struct, frozen=True, eq=False, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What one argument may be.
 
     `pattern` is RE2 and must match the whole text; `subpath` is a folder that a path, as written, must lie
@@ -79,6 +81,13 @@ class Constraint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def __str__(self) -> str:
         return msgspec.json.encode(self, order="sorted").decode()
 
+    # By text, because by value Python takes `1` and `true` for equal, and they are different constraints.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Constraint) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
     def check(self, value: object) -> str | None:
         """Return why the value violates the constraint, or None where it holds."""
         for name, facet in _facets(self):
@@ -95,7 +104,6 @@ def parse_constraint(text: str) -> Constraint:
     Raises:
         GrammarError: naming what is wrong and how to write it instead.
     """
-    require_plain(_WHAT, text)
     try:
         return msgspec.json.decode(text, type=Constraint)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
