@@ -12,7 +12,8 @@ from tappass_host.policy.grammar.shell_words import Misread
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_BLANK = re.compile(rb"(?:[ \t\n]|\\\n)*")
+# A continuation alone separates nothing: a shell reads `cu\` newline `rl` as one word.
+_BLANK = re.compile(rb"(?:\\\n)*[ \t\n](?:[ \t\n]|\\\n)*")
 _BEFORE_COMMENT = frozenset(b" \t\n;&|()")
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 _HIDDEN = re.compile(rb"`|\$\(|[<>]\(")
