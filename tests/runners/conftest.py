@@ -1,5 +1,6 @@
 import importlib.util
 import os
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,24 @@ def run_code(monty, make_manifest):
             on_stdout=on_stdout,
             now=NOW,
         )
+
+    return go
+
+
+@pytest.fixture
+def outcomes(run_code):
+    """Run many snippets in one run; return how each ended: the name of its exception, or the text of `x`."""
+
+    def go(snippets, **fields):
+        parts = ["ends = []"]
+        for snippet in snippets:
+            body = textwrap.indent(f"x = 'went through'\n{snippet}", "  ")
+            parts.append(
+                f"try:\n{body}\n  ends.append(x)\nexcept BaseException as e:\n  ends.append(type(e).__name__)"
+            )
+        result = run_code("\n".join([*parts, "ends"]), **fields)
+        assert result.status == "ok", result
+        return dict(zip(snippets, result.result, strict=True))
 
     return go
 

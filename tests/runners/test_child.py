@@ -199,6 +199,9 @@ import json, os, signal, socket, struct, sys, time
 s = socket.socket(fileno=int(sys.argv[1]))
 def frame(payload): s.sendall(struct.pack(">I", len(payload)) + payload)
 def send(**message): frame(json.dumps(message).encode())
+def read():
+    (size,) = struct.unpack(">I", s.recv(4, socket.MSG_WAITALL))
+    return json.loads(s.recv(size, socket.MSG_WAITALL))
 def hello(): send(op="hello", version="1.4.0")
 def done(): send(op="done", status="ok", ran=True, result=None, error=None)
 """
@@ -209,7 +212,7 @@ def hostile(make_manifest, monkeypatch, now):
     def go(script, **kwargs):
         monkeypatch.setattr(process, "COMMAND", ("-I", "-c", HOSTILE_CHILD + script))
         manifest = make_manifest(
-            host_functions=(HostFunction(name="big"), HostFunction(name="f")), limits={"wall_ms": 2000}
+            host_functions=(HostFunction(name="big"), HostFunction(name="f")), limits={"wall_ms": 1000}
         )
         return run(manifest, "1", now=now, **kwargs)
 
@@ -227,7 +230,7 @@ def test_hostile_child(hostile, script, status, error):
 def test_a_child_cannot_call_what_the_policy_does_not_declare(hostile):
     called = []
     functions = {"f": lambda: called.append("f"), "secret": lambda: called.append("secret")}
-    script = "hello(); send(op='call', name='{}', args=[], kwargs={{}}); s.recv(1); done()"
+    script = "hello(); send(op='call', name='{}', args=[], kwargs={{}}); read(); read(); read(); done()"
     assert hostile(script.format("secret"), host_functions=functions).calls[0].verdict == "deny"
     assert called == []
     assert hostile(script.format("f"), host_functions=functions).calls[0].verdict == "allow"
