@@ -130,6 +130,7 @@ class Lab:
         self.options: dict[str, object] = {}
         self.record: Callable[[dict[str, object]], None] = self.events.append
         self._servers: list[asyncio.Server] = []
+        self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:
         options = {
@@ -144,8 +145,9 @@ class Lab:
 
     async def __aexit__(self, *_: object) -> None:
         await self.proxy.close()
-        for server in self._servers:
-            server.close()
+        for one in (*self._servers, *self._writers):
+            one.close()
+        await asyncio.sleep(0.01)  # connections close in the next turns of the loop
 
     def _note(self, event: dict[str, object]) -> None:
         self.record(event)  # looked up at each call: a test may break it half-way
@@ -168,7 +170,12 @@ class Lab:
         self, handler: Handler, *, at: tuple[str, int], tls: ssl.SSLContext | None = None
     ) -> None:
         """Run a server and let a public address lead to it."""
-        server = await asyncio.start_server(handler, "127.0.0.1", 0, ssl=tls)
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._writers.append(writer)
+            await handler(reader, writer)
+
+        server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
         self._servers.append(server)
         self.routes[at] = server.sockets[0].getsockname()[1]
 
@@ -205,9 +212,12 @@ class Lab:
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if "unix" in self.bound:
-            return await asyncio.open_unix_connection(self.bound["unix"])
-        host, _, port = self.bound["tcp"].rpartition(":")
-        return await asyncio.open_connection(host, int(port))
+            reader, writer = await asyncio.open_unix_connection(self.bound["unix"])
+        else:
+            host, _, port = self.bound["tcp"].rpartition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+        self._writers.append(writer)
+        return reader, writer
 
     async def ask(self, data: bytes, wait_s: float = 5) -> bytes:
         """Send bytes, read until the proxy closes."""

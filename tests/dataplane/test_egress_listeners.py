@@ -18,9 +18,22 @@ from tappass_host.policy.errors import SchemaError, TappassError
 DENIED = b"CONNECT evil.test:443 HTTP/1.1\r\n\r\n"
 
 
+def mode_of(path):
+    return stat.S_IMODE(Path(path).stat().st_mode)
+
+
 async def test_the_socket_is_for_its_owner(egress, tmp_path):
     async with egress.Lab(tmp_path) as lab:
-        assert stat.S_IMODE(Path(lab.bound["unix"]).stat().st_mode) == 0o600
+        assert mode_of(lab.bound["unix"]) == 0o600
+
+
+async def test_with_other_users_the_peer_check_decides(egress, tmp_path):
+    async with egress.Lab(
+        tmp_path, listen={"unix": str(tmp_path / "egress.sock"), "uids": [os.geteuid(), 4242]}
+    ) as lab:
+        assert mode_of(lab.bound["unix"]) == 0o666
+        assert (await lab.ask(DENIED)).startswith(b"HTTP/1.1 403")
+        assert lab.events[0]["host"] == "evil.test"
 
 
 async def test_a_stale_socket_is_replaced(egress, tmp_path):

@@ -51,6 +51,11 @@ class End:
             sent = self.sock.send(data)
         except BlockingIOError:
             sent = 0
+        except (BrokenPipeError, ConnectionResetError):
+            # It will hear no more, but what it said before may still wait to be read.
+            self.pending = b""
+            self.peer.finished = True
+            return
         self.pending = data[sent:]
         if not self.pending and self.peer.finished:
             self.sock.shutdown(_socket.SHUT_WR)
@@ -60,6 +65,8 @@ class End:
             data = self.sock.recv(_PIECE)
         except BlockingIOError:
             return
+        except ConnectionResetError:
+            data = self.sock.recv(_PIECE)  # a unix socket says this first, and then what came before it
         self.finished = not data
         self.peer.send(data)
 

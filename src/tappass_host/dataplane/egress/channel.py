@@ -167,7 +167,8 @@ class Channel(asyncio.BufferedProtocol):
                     self.inbox.clear()
         except (TimeoutError, ConnectionError):
             pass
-        self.transport.close()
+        finally:
+            self.transport.close()
 
     def _end_of(self, other: "Channel") -> None:
         """Nothing more will be forwarded to `other`; with both directions at their end, both close."""

@@ -85,6 +85,8 @@ class Gate:
         noted = self._settle(visit, verdict)
         addresses = await self._addresses(visit)
         self._raise_closed()
+        if visit.client.transport.is_closing():  # cut by a reload while we were waiting
+            raise ConnectionResetError("the client is gone")
         for address in addresses:
             against = self._rules.judge_address(address)
             if against:

@@ -19,6 +19,8 @@ from tappass_host.policy.errors import SchemaError
 from tappass_host.sdk.configs.egress import EgressConfig
 
 _SWEEP_S = 1.0
+# How many clients that were turned away may still be reading the reason.
+_LEAVING = 64
 
 
 class EgressProxy:
@@ -87,6 +89,7 @@ class EgressProxy:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # connections close in the next turn of the loop
 
     def reload(self, config: EgressConfig) -> int:
         """Put another configuration in force; gives the number of connections cut.
@@ -152,8 +155,11 @@ class EgressProxy:
     def _turn_away(self, visit: Visit, error: RefusedError) -> None:
         with contextlib.suppress(RefusedError):  # denied either way
             self.gate.note(visit, "deny", error.rule, error.why)
-        visit.client.write(response(visit.subject(), error))
-        visit.client.transport.close()
+        last_words = response(visit.subject(), error)
+        if len(self._tasks) < self.gate.config.limits.connections + _LEAVING:
+            self._spawn(visit.client.finish(last_words))
+        else:
+            visit.client.abort()
 
     def _lost(self, channel: Channel) -> None:
         visit = self._owner.pop(channel, None)
