@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tappass_host.policy.authored import LEVELS, Level, LevelKind
+from tappass_host.policy.authored import LEVELS, PRESETS, Level, LevelKind
 from tappass_host.policy.cascade.assemble import Assembled, assemble, speak
 from tappass_host.policy.cascade.fill import fill
 from tappass_host.policy.cascade.narrow import narrow
@@ -135,7 +135,6 @@ def _check_unmanaged(above: _Voice, below: _Voice, root: Section) -> None:
         if aspect in root.members and not source.startswith("preset:"):
             raise CascadeViolationError(
                 f"may not unmanage: level {below.name} leaves out {aspect}, which {above.name} manages",
-                pointer=f"/{aspect}",
                 source=source,
                 remedy=f"remove the word: what stands above then holds for {below.name} too",
             )
@@ -196,7 +195,8 @@ def _compile(root: Section, voices: list[_Voice], head: Head) -> Policy:
         "org_id": ids["org"],
         "project_id": ids.get("project", ""),
         "agent_id": ids.get("agent", ""),
-        "tier": next((voice.tier for voice in reversed(voices) if voice.tier), ""),
+        # Whatever a lower level extends, the strictest preset is what it comes down to.
+        "tier": min((voice.tier for voice in voices if voice.tier), key=PRESETS.index, default=""),
         "chain": [f"{voice.kind}:{voice.id}" for voice in voices],
     }
     try:

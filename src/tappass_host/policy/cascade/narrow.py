@@ -16,7 +16,7 @@ def narrow(scope: Scope, shape: Shape, field: str, above: Tree | None, below: Tr
     """
     if isinstance(below, Section):
         assert above is None or isinstance(above, Section)
-        over = Section(below.said) if above is None else above
+        over = Section(below.said, partial=True) if above is None else above
         if field == "filesystem":
             return narrow_filesystem(scope, over, below)
         if field == "tools":

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tappass_host.policy.cascade.covers import ALLOW_LISTS, Covers
 from tappass_host.policy.cascade.peers import unique
 from tappass_host.policy.cascade.scope import Scope
-from tappass_host.policy.tree import Entry, Section, Tree, entry_text, merged
+from tappass_host.policy.tree import Entry, Section, Tree, entry_text
 
 Rule = Callable[[Scope, str, Any, Any], Tree | None]
 
@@ -42,7 +42,7 @@ def choose(scope: Scope, field: str, above: Entry | None, below: Entry) -> Entry
     if above is None or order.index(below.value) < order.index(above.value):
         return below
     if below.value == above.value:
-        return merged(above, below)
+        return keep(above, below)
     if below.soft:
         scope.clipped(field, below)
         return above
@@ -57,7 +57,7 @@ def lower(scope: Scope, field: str, above: Entry | None, below: Entry) -> Entry:
     if above is None or below.value < above.value:
         return below
     if below.value == above.value:
-        return merged(above, below)
+        return keep(above, below)
     if below.soft:
         scope.clipped(field, below)
         return above

@@ -29,9 +29,8 @@ class Scope(NamedTuple):
     def violation(self, rule: str, field: str, entry: Entry, why: str, remedy: str) -> CascadeViolationError:
         """The error of one looser value; the caller raises it."""
         what = f"{self.path}[{entry_text(field, entry.value)}]" if entry.value is not None else self.path
-        pointer = "/" + self.path.replace(".", "/")
         message = f"{rule}: level {self.level} says {what}, {why}"
-        return CascadeViolationError(message, pointer=pointer, source=entry.source, remedy=remedy)
+        return CascadeViolationError(message, source=entry.source, remedy=remedy)
 
     def clipped(self, field: str, entry: Entry) -> None:
         """Note that a preset's value gave way to a stricter level."""
