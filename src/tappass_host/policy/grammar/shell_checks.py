@@ -5,8 +5,10 @@ is certain of, and raises `Misread` where the tree differs.
 """
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from tappass_host.policy.grammar.shell_nodes import WORDS
 from tappass_host.policy.grammar.shell_words import Misread
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ _HIDDEN = re.compile(rb"`|\$\(|[<>]\(")
 _HIDDEN_IN_QUOTES = re.compile(rb"`|\$\(")
 # Text that a shell takes literally, or that `check_heredoc` looks at.
 _VERBATIM = frozenset({"raw_string", "ansi_c_string", "heredoc_start", "heredoc_content", "heredoc_end"})
+_OPERATORS = frozenset({"||", "&&", "|", "&", ";", "<", ">", "(", ")", "\n"})
 # `E`, `'E'`, `"E"` or `\E` after `<<`.
 _HEREDOC_WORD = re.compile(r"(['\"]?)([\w.-]+)\1|\\([\w.-]+)", re.ASCII)
 
@@ -46,6 +49,21 @@ def check_leaf(node: "Node", source: bytes) -> None:
             raise Misread("a substitution that the parser took for text")
 
 
+def check_words(command: "Node") -> None:
+    """Words of a command stand apart: `a<(b)` is one word, which the parser gives as two."""
+    at = -1
+    for child in command.children:
+        if child.start_byte == at:
+            raise Misread("two words without a blank between them")
+        at = child.end_byte
+
+
+def check_test(inside: Iterable["Node"]) -> None:
+    """`[` is a command like any other, so an operator inside ends it: `[ -f || curl x ]` runs curl."""
+    if any(node.type in _OPERATORS for node in inside):
+        raise Misread("an operator inside [ ]")
+
+
 def check_heredoc(node: "Node", source: bytes) -> None:
     """Find the end of a here-document as a shell does, and insist that the tree agrees."""
     parts = {child.type: child for child in node.children}
@@ -53,6 +71,8 @@ def check_heredoc(node: "Node", source: bytes) -> None:
     found = _HEREDOC_WORD.fullmatch((word.text or b"").decode()) if word is not None else None
     if word is None or found is None or end is None:
         raise Misread("a here-document with an unusual end")
+    if not WORDS.isdisjoint(parts):  # `git <<E push`: the parser gives the word to the here-document
+        raise Misread("words after a here-document")
     line = source.find(b"\n", word.end_byte) + 1
     if not line or b"<<" in source[word.end_byte : line]:
         raise Misread("several here-documents on one line")

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tappass_host.policy.grammar.commands import Argv
-from tappass_host.policy.grammar.shell_checks import check_gaps, check_heredoc, check_leaf
+from tappass_host.policy.grammar.shell_checks import (
+    check_gaps,
+    check_heredoc,
+    check_leaf,
+    check_test,
+    check_words,
+)
 from tappass_host.policy.grammar.shell_nodes import EXPANSIONS, LEAVES, LITERALS, RESERVED, STRUCTURE, WORDS
 from tappass_host.policy.grammar.shell_words import Misread, literal
 from tappass_host.policy.grammar.shell_wrappers import Inner, hides_code, unwrap
@@ -122,6 +128,7 @@ class _Reader:
         words: list[str | None] = []
         names: list[str] = []
         start = len(self.commands)
+        check_words(node)
         for child in node.children:
             if child.type == "variable_assignment":
                 names.append(self.assignment_name(child))
@@ -167,6 +174,8 @@ class _Reader:
     def test(self, node: "Node") -> None:
         """`[[ ]]`, `[ ]`, `(( ))`, `for (( ))`: no rule names what they evaluate."""
         opening = _text(node.children[0])
+        if opening == "[":
+            check_test(_nodes(node))
         if _hides_code(node):
             self.doubt(f"{opening} may evaluate a substitution inside quotes")
         self.commands.append(SimpleCommand((opening, None), expands=_expands(node)))
@@ -210,9 +219,9 @@ class _Reader:
         """Duplicating or closing a descriptor, and /dev/null, reach no file that a rule could mean."""
         targets = node.children_by_field_name("destination")
         operator = next((c.type for c in node.children if not c.is_named), "")
-        if operator in (">&-", "<&-"):
-            return not targets
-        if len(targets) != 1:
+        if operator in (">&-", "<&-") and not targets:
+            return True
+        if len(targets) != 1 or operator in (">&-", "<&-"):
             raise Misread("a redirection whose target is not one word")
         text = literal(targets[0])
         return text == "/dev/null" or (operator in (">&", "<&") and text is not None and text.isdecimal())
