@@ -5,6 +5,7 @@ import pytest
 
 from tappass_host.policy.canonical import digest
 from tappass_host.runners import run
+from tappass_host.runners.engines.monty import MontyEngine
 from tappass_host.sdk.configs.interpreter import Mount
 
 CODE = "print('ran')\n1"
@@ -105,6 +106,13 @@ def test_only_the_versions_the_manifest_names_run(refused, run_code, make_manife
     else:
         result = refused(make_manifest(target={"versions": versions}))
         assert (result.error.type, result.exit_code) == ("MissingTargetError", 4)
+
+
+def test_without_versions_only_the_proven_ones_run(refused, run_code, make_manifest, monkeypatch):
+    assert run_code("1", target={"versions": ""}).status == "ok"
+    monkeypatch.setattr(MontyEngine, "versions", ("1.3",))
+    assert refused(make_manifest(target={"versions": ""})).exit_code == 4
+    assert run_code("1", target={"versions": "1.4"}).status == "ok"
 
 
 def test_a_mount_behind_a_symbolic_link_is_refused(refused, make_manifest, tmp_path, monty, now):

@@ -156,7 +156,7 @@ def test_what_a_function_raises_arrives_inside(run_code):
     code = "try:\n  fail('{}')\nexcept {} as e:\n  x = str(e)\nx"
     for kind, caught, text in [
         ("value", "ValueError", "because"),
-        ("odd", "RuntimeError", "Odd: because"),
+        ("odd", "Exception", "Odd: because"),
         ("base", "OSError", "because"),
     ]:
         assert run_code(code.format(kind, caught), host_functions={"fail": fail}).result == text
@@ -216,6 +216,45 @@ def test_several_runs_at_once_do_not_mix(monty, make_manifest, now):
         return await asyncio.gather(*runs)
 
     assert [(r.result, r.stdout) for r in asyncio.run(main())] == [(n, f"{n}\n") for n in range(4)]
+
+
+def test_an_async_function_that_hangs_ends_with_the_run(monty, make_manifest, now):
+    data = make_manifest(limits={"wall_ms": 1000}, host_functions=(HostFunction(name="hang"),))
+    cancelled = []
+
+    async def hang():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    async def main():
+        result = await arun(data, "await hang()", host_functions={"hang": hang}, now=now)
+        await asyncio.sleep(0)
+        return result
+
+    assert asyncio.run(main()).status == "timeout"
+    assert cancelled == [True]
+
+
+def test_cancelling_while_an_async_function_hangs(monty, make_manifest, now):
+    data = make_manifest(limits={"wall_ms": 60_000}, host_functions=(HostFunction(name="hang"),))
+
+    async def main():
+        entered = asyncio.Event()
+
+        async def hang():
+            entered.set()
+            await asyncio.Event().wait()
+
+        task = asyncio.create_task(arun(data, "await hang()", host_functions={"hang": hang}, now=now))
+        await entered.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 10)
+
+    asyncio.run(main())
 
 
 def test_cancelling_kills_the_child(monty, make_manifest, now, processes):

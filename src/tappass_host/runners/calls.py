@@ -101,7 +101,7 @@ class HostCalls:
         except RefusedError:
             raise
         except Exception as error:  # noqa: BLE001  whatever a host function raises belongs inside the sandbox
-            return _raises(type(error).__name__, str(error))
+            return _raises(*_as_builtin(error))
 
 
 def _constraint_objection(
@@ -130,6 +130,13 @@ def _constraint_objection(
         if why is not None:
             return f"{argument} {why}"
     return ""
+
+
+def _as_builtin(error: Exception) -> tuple[str, str]:
+    """Name the nearest builtin class: an engine knows no others."""
+    kind = next(each.__name__ for each in type(error).__mro__ if each.__module__ == "builtins")
+    own = type(error).__name__
+    return kind, str(error) if kind == own else f"{own}: {error}"
 
 
 def _args_digest(args: list[Any], kwargs: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -15,6 +15,9 @@ from tappass_host.runners.gate import admit, read_manifest
 from tappass_host.runners.process import Child
 from tappass_host.runners.result import PolicyUsed, Result, TargetUsed, refusal
 from tappass_host.runners.session import Request, Session, policy_used
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 MAX_CODE = 1 << 20
 ManifestLike = bytes | str | os.PathLike[str]
@@ -59,16 +62,21 @@ async def arun(
 ) -> Result:
     """Like `run`, for event loops. Cancelling it kills the child before it returns.
 
-    Coroutine functions among `host_functions` run on the caller's loop; plain ones, and `on_stdout`, in the
-    thread that serves the child.
+    Coroutine functions among `host_functions` run on the caller's loop and are cancelled when the run's time
+    is over; plain ones, and `on_stdout`, run in the thread that serves the child.
     """
     import asyncio
 
     loop = asyncio.get_running_loop()
     children: list[Child] = []
+    waited: list[Future[Any]] = []
 
     def settle(awaitable: Awaitable[Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(_awaited(awaitable), loop).result()
+        waited.append(asyncio.run_coroutine_threadsafe(_awaited(awaitable), loop))
+        try:
+            return waited[-1].result(max(children[0].deadline - time.monotonic(), 0))
+        finally:
+            waited.pop().cancel()
 
     request = Request(code, input, dict(host_functions or {}), on_stdout)
     work = partial(_execute, manifest, request, now, active_digests, settle=settle, started=children.append)
@@ -78,6 +86,8 @@ async def arun(
     except asyncio.CancelledError:
         for child in children:
             child.kill()
+        for coroutine in waited:
+            coroutine.cancel()
         await asyncio.wait([future])
         raise
 

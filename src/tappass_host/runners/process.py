@@ -29,30 +29,18 @@ class Child:
 
     Args:
         wall_s: seconds after which the group is killed, whatever anyone is doing.
+
+    Raises:
+        MissingTargetError: no process can be started here.
     """
 
     def __init__(self, wall_s: float) -> None:
-        if not sys.executable:
-            raise MissingTargetError(
-                "no Python interpreter to start", remedy="run from a Python installation"
-            )
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, *COMMAND, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=(theirs.fileno(),),
-                env={},
-                cwd="/",
-                start_new_session=True,
-            )
-        self._socket = ours
         self._started = time.monotonic()
+        self.deadline = self._started + wall_s
+        self._process, self._socket = _spawn()
         self._alive = threading.Lock()
         self._reaped = False
-        self.channel = Channel(ours)
+        self.channel = Channel(self._socket)
         self.timed_out = False
         self._watchdog = threading.Timer(wall_s, self._expire)
         self._watchdog.daemon = True
@@ -95,6 +83,35 @@ class Child:
         with self._process.stderr as pipe:
             os.set_blocking(pipe.fileno(), False)
             return (pipe.read(1 << 16) or b"")[-_STDERR_KEPT:].decode("utf-8", "replace")
+
+
+def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start the child with one end of a new socket.
+
+    Raises:
+        MissingTargetError: this system cannot.
+    """
+    if not sys.executable or not hasattr(os, "killpg"):
+        raise MissingTargetError(
+            "runners need a POSIX system and a Python to start", remedy="run on Linux or macOS"
+        )
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            process = subprocess.Popen(
+                [sys.executable, *COMMAND, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=(theirs.fileno(),),
+                env={},
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            ours.close()
+            raise MissingTargetError(f"the child cannot be started: {error.strerror}") from error
+    return process, ours
 
 
 def _kib(maxrss: int) -> int:

@@ -125,14 +125,15 @@ class Session:
 
     def _greet(self, message: m.Message) -> None:
         target = self._manifest.target
+        versions = target.versions or ",".join(self._engine.versions)
         if isinstance(message, m.Missing):
             remedy = f"pip install 'tappass-host[{target.id}]'"
             raise MissingTargetError(f"{target.id} cannot be loaded: {message.reason}", remedy=remedy)
         if not isinstance(message, m.Hello):
             raise m.ProtocolError("the child did not start")
-        if not version_matches(message.version, target.versions):
+        if not version_matches(message.version, versions):
             raise MissingTargetError(
-                f"{target.id} {message.version} is installed, the manifest is for {target.versions}",
+                f"{target.id} {message.version} is installed, the manifest is for {versions}",
                 remedy="install that version, or render the policy for this one",
             )
         self._version = message.version

@@ -43,10 +43,14 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Target(Node, frozen=True, kw_only=True):
-    """Which engine, and which of its releases: comma-separated prefixes, `1.4` matches 1.4.0 and 1.4.7."""
+    """Which engine, and which of its releases.
+
+    `versions` holds comma-separated prefixes, `1.4` matches 1.4.0 and 1.4.7; empty means those the runner was
+    proven against.
+    """
 
     id: Name
-    versions: Text
+    versions: Text = ""
 
 
 class PolicyRef(Node, frozen=True, kw_only=True):
@@ -163,7 +167,8 @@ Rule = Callable[[str], object]
 
 def _entries(m: Manifest) -> Iterable[tuple[tuple[str | int, ...], str, Rule]]:
     """Every text of the manifest that has a grammar, with its place and that grammar."""
-    yield ("target", "versions"), m.target.versions, _form(_VERSIONS, "a list of release prefixes", "1.4")
+    if m.target.versions:
+        yield ("target", "versions"), m.target.versions, _form(_VERSIONS, "a list of release prefixes", "1.4")
     yield ("policy", "digest"), m.policy.digest, _form(_DIGEST, "a digest", "sha256:<64 hex digits>")
     yield ("policy", "not_before"), m.policy.not_before, parse_instant
     yield ("policy", "expires_at"), m.policy.expires_at, parse_instant
