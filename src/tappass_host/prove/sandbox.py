@@ -40,6 +40,7 @@ def run_mapped(
     readonly: bool = True,
     network: bool = True,
     forwards: Mapping[int, Path] | None = None,
+    addresses: Sequence[str] = (),
     user: tuple[int, int] | None = None,
     stdin: str = "",
 ) -> Completed:
@@ -54,6 +55,7 @@ def run_mapped(
         readonly: whether the sources can be written through the targets.
         network: false for a network namespace with loopback only.
         forwards: loopback port -> unix socket, for the time of the run; for `network=False`.
+        addresses: IPv4 addresses to put on loopback, for `network=False`.
         user: uid and gid to run as; only root can.
         stdin: what the program reads.
 
@@ -70,6 +72,7 @@ def run_mapped(
             "overlays": _skeletons(binds, Path(scratch)),
             "network": network,
             "forwards": [(port, str(path)) for port, path in (forwards or {}).items()],
+            "addresses": list(addresses),
             "user": user,
         }
         return _run(order, stdin, timeout)

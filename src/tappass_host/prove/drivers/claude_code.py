@@ -5,6 +5,7 @@ private network with loopback only, and sees the managed files at /etc/claude-co
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,10 +22,18 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The stamp on a refused call's result, seen in the stream of 2.1.330 (2026-11-23). The reason type
 # beside it is no judge: `subcommandResults` comes with rules and with unanswered prompts alike.
 _REFUSED: dict[str, Kind] = {"permission-rule": "denied", "user-rejected": "unapproved"}
-# File tools look at the rules themselves, and a rule without arguments takes the tool away: such
-# refusals come as errors of the tool, without a stamp.
-_DENIALS = {"your permission settings": "rule", "is disabled for this session": "removed"}
-_TOOL_ERROR = "<tool_use_error>"
+# Some tools look at the rules themselves, and a rule without arguments takes the tool away: such
+# refusals come as errors of the tool, without a stamp (2.1.330, 2026-11-23).
+_DENIALS = {
+    r"File is in a directory that is denied by your permission settings\.": "rule",
+    r"File is covered by a Read deny rule in your permission settings and cannot be \w+\.": "rule",
+    r"Agent type '[^']+' has been denied by permission rule '[^']+'.*": "rule",
+    r"Error: No such tool available: (\S+)\. \1 is disabled for this session, in subagents as well as here\.": (
+        "removed"
+    ),
+}
+_UNKNOWN_MCP = re.compile(r"Error: No such tool available: mcp__(\w+?)__\w+")
+_TOOL_ERROR, _TOOL_ERROR_END = "<tool_use_error>", "</tool_use_error>"
 
 
 class Via(NamedTuple):
@@ -185,7 +194,8 @@ def _verdict(found: tuple[dict[str, Any], dict[str, Any]] | None, done: Complete
 
 
 def _tool_error(text: str) -> Verdict:
-    by = next((by for words, by in _DENIALS.items() if words in text), None)
+    words = text.removeprefix(_TOOL_ERROR).removesuffix(_TOOL_ERROR_END)
+    by = next((by for pattern, by in _DENIALS.items() if re.fullmatch(pattern, words)), None)
     return Verdict("denied", by, text, failed=True) if by else Verdict("error", "tool", text, failed=True)
 
 

@@ -1,0 +1,29 @@
+"""Becomes a program: descriptors, limits and environment exactly as ordered, nothing inherited.
+
+Run by path with `python -I -S`; the order is one JSON argument.
+"""
+
+import json
+import os
+import resource
+import sys
+
+
+def main() -> None:
+    """Open, limit, exec."""
+    order = json.loads(sys.argv[1])
+    opened = {int(number): os.open(path, os.O_RDONLY) for number, path in order["fds"].items()}
+    # Two steps, because a wanted number may be in use by one that is still to be placed.
+    high = {number: os.dup(descriptor) for number, descriptor in opened.items()}
+    for number, descriptor in high.items():
+        if descriptor != number:
+            os.dup2(descriptor, number, inheritable=True)
+        else:
+            os.set_inheritable(number, True)
+    for name, limit in order["rlimits"].items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (limit, limit))
+    os.chdir(order["cwd"])
+    os.execve(order["argv"][0], order["argv"], order["env"])  # noqa: S606 - no shell is the point
+
+
+main()
