@@ -18,6 +18,8 @@ from tappass_host.policy.shape import Fields, Items, Leaf, Shape, Table, documen
 from tappass_host.policy.wire import pointer
 
 Path = tuple[str | int, ...]
+# Field and value (a text, a number, a whole struct) to the value as it is to be written.
+Spell = Callable[[str, Any], Any]
 
 # Order means something here: detectors apply one after the other.
 ORDERED = frozenset({"llm.redact"})
@@ -47,8 +49,15 @@ _MUST_NOT_BE_EMPTY = ("kind", "path", "ref", "base_url")
 
 def canonicalise(policy: Policy) -> Policy:
     """The same policy in its one spelling: entries canonical, sets sorted, each once."""
+    return respell(
+        policy, lambda field, value: canonical_entry(field, value) if isinstance(value, str) else value
+    )
+
+
+def respell(policy: Policy, spell: Spell) -> Policy:
+    """The policy with every value of its fields spelled anew, sets sorted, each entry once."""
     tags = {tag: tuple(sorted(set(ids))) for tag, ids in sorted(policy.compliance_tags.items())}
-    spelled: Policy = _respell(document_shape(), policy, "")
+    spelled: Policy = _respell(spell, document_shape(), policy, "")
     return msgspec.structs.replace(spelled, compliance_tags=tags)
 
 
@@ -85,26 +94,22 @@ def _row_key(shape: Table, row: Any) -> str:
     return str(getattr(row, shape.row.key))
 
 
-def _respell(shape: Shape, value: Any, field: str) -> Any:
-    if value is None:
-        return None
+def _respell(spell: Spell, shape: Shape, value: Any, field: str) -> Any:
+    if value is None or value == "":
+        return value
     if isinstance(shape, Fields):
         members = ((n, s, f"{field}.{n}".lstrip(".")) for n, s in shape.fields.items())
-        return msgspec.structs.replace(value, **{n: _respell(s, getattr(value, n), f) for n, s, f in members})
+        spelled = {n: _respell(spell, s, getattr(value, n), f) for n, s, f in members}
+        return msgspec.structs.replace(value, **spelled)
     if isinstance(shape, Table) and shape.as_list:
-        rows = (_respell(shape.row, row, field) for row in value)
+        rows = (_respell(spell, shape.row, row, field) for row in value)
         return tuple(sorted(rows, key=lambda row: _row_key(shape, row)))
     if isinstance(shape, Table):
-        return {key: _respell(shape.row, value[key], field) for key in sorted(value)}
+        return {key: _respell(spell, shape.row, value[key], field) for key in sorted(value)}
     if isinstance(shape, Items):
-        return _respell_items(value, field)
-    return canonical_entry(field, value) if isinstance(value, str) and value else value
-
-
-def _respell_items(value: tuple[Any, ...], field: str) -> tuple[Any, ...]:
-    if field in ORDERED:
-        return value
-    return tuple(sorted({canonical_entry(field, entry) for entry in value}))
+        entries = [spell(field, entry) for entry in value]
+        return tuple(entries) if field in ORDERED else tuple(sorted(set(entries)))
+    return spell(field, value)
 
 
 def check_meaning(policy: Policy) -> None:
