@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """One finding: a stable code, one sentence, where it is written, and what could be done."""
+    """One finding: a stable code, one sentence, where it is written, what could be done, which statement."""
 
     code: str
     message: str
     source: str = ""
     remedy: str = ""
+    statement: str = ""
