@@ -40,6 +40,8 @@ class ProviderInfo(Struct, frozen=True, kw_only=True):
         brings: surfaces this target creates (a harness brings `tool`, `exec`, `mcp`, `llm`, `self`).
         covers: aspect -> surfaces on which it answers for *every* statement of that aspect.
         cannot: `aspect.field@surface`, `aspect.field`, `aspect` or `@surface` -> why this target cannot.
+        wants: provider ids of services of ours that it needs for its best; a Runtime written as one line
+            gets them, a recipe file lists them itself.
         preview: unfinished; listed, never counted.
         options: Struct that `TargetCapabilities.options` is decoded into.
     """
@@ -56,6 +58,7 @@ class ProviderInfo(Struct, frozen=True, kw_only=True):
     brings: tuple[Surface, ...] = ()
     covers: dict[str, tuple[Surface, ...]] = {}
     cannot: dict[str, str] = {}
+    wants: tuple[str, ...] = ()
     preview: bool = False
     options: type[Options] = Options
 

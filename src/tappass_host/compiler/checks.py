@@ -1,0 +1,129 @@
+"""What must hold between rendered uses: needs, and one owner for each file."""
+
+from collections.abc import Iterator, Mapping
+
+from tappass_host.compiler.needs import PlacedNeed, action
+from tappass_host.compiler.providers import read
+from tappass_host.compiler.rendering import Rendered, Rendering
+from tappass_host.compiler.topology import Topology
+from tappass_host.policy.effect import Effect
+from tappass_host.policy.errors import UnsatisfiableError
+from tappass_host.policy.surfaces import Surface
+from tappass_host.sdk.artifacts import Artifact
+from tappass_host.sdk.reader import Native, Ruling
+
+# Where a use itself acts, most telling first.
+_OWN: tuple[Surface, ...] = ("self", "code", "exec", "mcp", "tool", "llm")
+
+
+class Natives:
+    """Configurations as their readers understand them, each read once."""
+
+    def __init__(self, topology: Topology, rendering: Rendering) -> None:
+        self._topology = topology
+        self._rendering = rendering
+        self._read: dict[str, Native] = {}
+
+    def of(self, use: str) -> Native:
+        """The configuration of a use, read back.
+
+        Raises:
+            ProviderError: its provider has no reader.
+            RenderError: its reader refuses it.
+        """
+        if use not in self._read:
+            self._read[use] = read(self._topology.providers[use], self._rendering.uses[use].config)
+        return self._read[use]
+
+    def has_reader(self, use: str) -> bool:
+        """Whether its provider can read back what it rendered."""
+        return self._topology.providers[use].reader is not None
+
+
+def unmet_needs(topology: Topology, rendering: Rendering, natives: Natives) -> Iterator[str]:
+    """Needs that the configuration around a use does not permit, one sentence each."""
+    for use in topology.order:
+        info = topology.infos[use]
+        surface = next((s for s in _OWN if s in info.brings), "self")
+        for need in rendering.uses[use].config.needs:
+            placed = PlacedNeed(use, info.id, need)
+            for outer in topology.enclosers(use):
+                ruling = natives.of(outer).permits(action(placed, surface))
+                if _stands_in_the_way(ruling) and not _carried(placed, surface, outer, rendering, natives):
+                    assert ruling is not None
+                    yield f"{placed}, which {outer} ({topology.infos[outer].id}) {_says(ruling, rendering, outer)}"
+
+
+def _stands_in_the_way(ruling: Ruling | None) -> bool:
+    return ruling is not None and ruling.effect in (Effect.DENY, Effect.ASK)
+
+
+def _carried(
+    placed: PlacedNeed, surface: Surface, outer: str, rendering: Rendering, natives: Natives
+) -> bool:
+    """Whether a service that the encloser is wired to carries the connection instead."""
+    if placed.need.kind != "connect":
+        return False
+    for service, use in sorted(rendering.wired):
+        if use == outer:
+            offered = rendering.uses[service].config.offers
+            if any(placed.need.value == e.tcp for e in offered):
+                return True
+            ruling = (
+                natives.of(service).permits(action(placed, surface)) if natives.has_reader(service) else None
+            )
+            if ruling is not None and ruling.effect is Effect.ALLOW:
+                return True
+    return False
+
+
+def _says(ruling: Ruling, rendering: Rendering, outer: str) -> str:
+    if not ruling.locator:
+        return f"rules {ruling.effect} by default"
+    said = [c.statement for c in rendering.uses[outer].config.claims if ruling.locator in c.locators]
+    because = f" for {', '.join(said[:3])}" if said else ""
+    return f"rules {ruling.effect} at {ruling.locator}{because}"
+
+
+def check_paths(uses: Mapping[str, Rendered]) -> None:
+    """Refuse two uses that write different things to one file of the host.
+
+    Raises:
+        UnsatisfiableError: naming both uses and the file.
+    """
+    owners: dict[tuple[str, str], tuple[str, Artifact]] = {}
+    for use, rendered in uses.items():
+        for artifact in rendered.config.artifacts:
+            if artifact.kind != "file" or artifact.scope == "sandbox":
+                continue
+            key = (artifact.root, artifact.path)
+            other, theirs = owners.setdefault(key, (use, artifact))
+            if not _agree(theirs, artifact):
+                raise UnsatisfiableError(
+                    f"{other} and {use} write different things to {artifact.root}:{artifact.path}",
+                    remedy="give them the same options, or drop one of the two",
+                )
+
+
+def _agree(a: Artifact, b: Artifact) -> bool:
+    """One file can hold both if they say the same, or each owns other keys of it."""
+    if (a.doc, a.codec) == (b.doc, b.codec) and (a.owner, a.mode) == (b.owner, b.mode):
+        return True
+    return bool(a.owned and b.owned) and a.codec == b.codec and not set(a.owned) & set(b.owned)
+
+
+def shared_paths(active: Mapping[str, Rendered], candidate: Mapping[str, Rendered]) -> tuple[str, ...]:
+    """Host files on which two compiled Runtimes disagree; the later one has to be refused."""
+    ours = {
+        (a.root, a.path): a
+        for rendered in active.values()
+        for a in rendered.config.artifacts
+        if a.kind == "file" and a.scope == "host"
+    }
+    clashes = {
+        f"{a.root}:{a.path}"
+        for rendered in candidate.values()
+        for a in rendered.config.artifacts
+        if a.kind == "file" and a.scope == "host" and not _agree(ours.get((a.root, a.path), a), a)
+    }
+    return tuple(sorted(clashes))
