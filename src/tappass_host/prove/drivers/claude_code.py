@@ -28,10 +28,9 @@ _DENIALS = {
     r"File is in a directory that is denied by your permission settings\.": "rule",
     r"File is covered by a Read deny rule in your permission settings and cannot be \w+\.": "rule",
     r"Agent type '[^']+' has been denied by permission rule '[^']+'.*": "rule",
-    r"Error: No such tool available: (\S+)\. \1 is disabled for this session, in subagents as well as here\.": (
-        "removed"
-    ),
+    r"Error: No such tool available: (\S+)\. \1 is disabled for this session,.*": "removed",
 }
+# A denied MCP tool is simply not there: with its server connected that is a refusal, else an error.
 _UNKNOWN_MCP = re.compile(r"Error: No such tool available: mcp__(\w+?)__\w+")
 _TOOL_ERROR, _TOOL_ERROR_END = "<tool_use_error>", "</tool_use_error>"
 
@@ -95,13 +94,16 @@ def drive(
         MissingTargetError: this machine cannot run it.
     """
     with tempfile.TemporaryDirectory(prefix="tappass-claude-") as scratch:
-        folder, socket = Path(scratch) / "managed", Path(scratch) / "llm.sock"
+        folder, socket, temporary = (Path(scratch) / name for name in ("managed", "llm.sock", "tmp"))
         _write(folder, managed)
+        temporary.mkdir()
+        # Its sockets and logs would stay behind in /tmp; a prefix has a /tmp of its own.
+        place = {} if prefix_argv else {"TMPDIR": str(temporary)}
         with ScriptedLLM(script, unix_socket=via.unix_socket if via else socket) as llm:
             done = run_mapped(
                 [*prefix_argv, str(binary), *_argv(extra_argv, skip_permissions=skip_permissions)],
                 binds={MANAGED: folder},
-                env=_env(home, via.base_url if via else f"http://127.0.0.1:{PORT}") | dict(env or {}),
+                env=_env(home, via.base_url if via else f"http://127.0.0.1:{PORT}") | place | dict(env or {}),
                 cwd=workspace,
                 timeout=timeout,
                 network=False,
@@ -139,16 +141,12 @@ def _env(home: Path, base_url: str) -> dict[str, str]:
 
 def _session(script: Sequence[ToolCall], done: Completed, llm: ScriptedLLM) -> Session:
     events = read_stream(done.stdout)
+    init = next((e for e in events if (e.get("type"), e.get("subtype")) == ("system", "init")), {})
     results = {r["tool_use_id"]: (r, meta) for r, meta in _tool_results(events)}
-    verdicts = [_verdict(results.get(llm.turn(n).call_id), done) for n in range(len(script))]
-    return Session(
-        verdicts,
-        done,
-        next((e for e in events if (e.get("type"), e.get("subtype")) == ("system", "init")), {}),
-        next((e for e in events if e.get("type") == "result"), {}),
-        llm.requests,
-        llm.offered(),
-    )
+    connected = {s["name"] for s in init.get("mcp_servers", []) if s.get("status") == "connected"}
+    verdicts = [_verdict(results.get(llm.turn(n).call_id), done, connected) for n in range(len(script))]
+    final = next((e for e in events if e.get("type") == "result"), {})
+    return Session(verdicts, done, init, final, llm.requests, llm.offered())
 
 
 def read_stream(text: str) -> list[dict[str, Any]]:
@@ -176,7 +174,9 @@ def _tool_results(events: list[dict[str, Any]]) -> list[tuple[dict[str, Any], di
     return found
 
 
-def _verdict(found: tuple[dict[str, Any], dict[str, Any]] | None, done: Completed) -> Verdict:
+def _verdict(
+    found: tuple[dict[str, Any], dict[str, Any]] | None, done: Completed, connected: set[str]
+) -> Verdict:
     if found is None:
         if done.timed_out:
             return Verdict("timeout", "driver", f"no result after {done.seconds:.1f} s")
@@ -188,15 +188,19 @@ def _verdict(found: tuple[dict[str, Any], dict[str, Any]] | None, done: Complete
         decision = meta.get("permission_decision", {})
         by = decision.get("reason_type") or decision.get("source") or refused
         return Verdict(_REFUSED.get(refused, "error"), by, text, failed=True)
-    if failed and text.startswith(_TOOL_ERROR):
-        return _tool_error(text)
-    return Verdict("ran", "", text, failed)
+    return _unstamped(text, connected) if failed else Verdict("ran", "", text)
 
 
-def _tool_error(text: str) -> Verdict:
+def _unstamped(text: str, connected: set[str]) -> Verdict:
+    """A failed call without a stamp: refused by the tool itself, or an error, or a program's failure."""
     words = text.removeprefix(_TOOL_ERROR).removesuffix(_TOOL_ERROR_END)
-    by = next((by for pattern, by in _DENIALS.items() if re.fullmatch(pattern, words)), None)
-    return Verdict("denied", by, text, failed=True) if by else Verdict("error", "tool", text, failed=True)
+    by = next((by for pattern, by in _DENIALS.items() if re.fullmatch(pattern, words, re.DOTALL)), None)
+    server = _UNKNOWN_MCP.fullmatch(words)
+    if by or (server and server[1] in connected):
+        return Verdict("denied", by or "removed", text, failed=True)
+    if words != text:
+        return Verdict("error", "tool", text, failed=True)
+    return Verdict("ran", "", text, failed=True)
 
 
 def _text(content: Any) -> str:
