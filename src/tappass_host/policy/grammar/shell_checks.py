@@ -14,6 +14,20 @@ from tappass_host.policy.grammar.shell_words import Misread
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+# Inside these a newline is no blank: it ends the command, even where the parser reads on.
+_ONE_LINE = frozenset(
+    (
+        "command",
+        "declaration_command",
+        "file_redirect",
+        "herestring_redirect",
+        "negated_command",
+        "redirected_statement",
+        "unset_command",
+        "variable_assignments",
+    )
+)
+_INLINE_BLANK = re.compile(rb"(?:\\\n)*[ \t](?:[ \t]|\\\n)*")
 # A continuation alone separates nothing: a shell reads `cu\` newline `rl` as one word.
 _BLANK = re.compile(rb"(?:\\\n)*[ \t\n](?:[ \t\n]|\\\n)*")
 _BEFORE_COMMENT = frozenset(b" \t\n;&|()")
@@ -31,9 +45,10 @@ def check_gaps(node: "Node", source: bytes) -> None:
     """Only blanks may lie between the children of a node: anything else was skipped, not read."""
     if not node.children or node.type == "heredoc_body":
         return
+    blank = _INLINE_BLANK if node.type in _ONE_LINE else _BLANK
     at = node.start_byte
     for start, end in [*((c.start_byte, c.end_byte) for c in node.children), (node.end_byte, 0)]:
-        if start > at and not _BLANK.fullmatch(source, at, start):
+        if start > at and not blank.fullmatch(source, at, start):
             raise Misread("the parser skipped a part of the line")
         at = max(at, end)
 

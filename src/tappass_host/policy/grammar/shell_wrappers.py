@@ -358,7 +358,7 @@ def _exec_words(argv: Argv, words: frozenset[str], markers: set[str]) -> Inner |
     for at, word in enumerate((*argv, ";")):
         if start is None and word in words:
             start = at + 1
-        elif start is not None and word in (";", "+"):
+        elif start is not None and (word == ";" or (word == "+" and argv[at - 1] == "{}")):
             found.append(tuple(_unless(w, markers) for w in argv[start:at]))
             start = None
     return Inner(tuple(argv for argv in found if argv)) if found else None
