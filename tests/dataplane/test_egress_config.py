@@ -11,6 +11,10 @@ def test_round_trip_is_byte_identical(egress):
     assert encode(decode(encode(config))) == encode(config)
 
 
+def inject(**changes):
+    return {"inject": [{"env": "KEY", "ref": "env:KEY", "domains": ["a.test"], **changes}]}
+
+
 BAD = {
     "unknown field": ({"typo": 1}, ""),
     "unknown nested field": ({"listen": {"unix": "/s", "port": 1}}, "/listen"),
@@ -40,15 +44,17 @@ BAD = {
     "opaque without port": ({"opaque": ["good.test"]}, "/opaque"),
     "opaque on 443": ({"allow": ["x.test:443"], "opaque": ["x.test:443"]}, "/opaque"),
     "header name with a line break": (
-        {"inject": [{"ref": "env:X", "header": "a\r\nb", "domains": []}]},
+        inject(header="a\r\nb"),
         "/inject/0/header",
     ),
     "prefix with a line break": (
-        {"inject": [{"ref": "env:X", "prefix": "a\r\n", "domains": []}]},
+        inject(header="x-key", prefix="a\r\n"),
         "/inject/0",
     ),
+    "neither header nor placeholder": (inject(), "/inject/0"),
+    "a placeholder that may occur by chance": (inject(placeholder="secret"), "/inject/0/placeholder"),
     "hop header injected": (
-        {"inject": [{"ref": "env:X", "header": "Transfer-Encoding", "domains": []}]},
+        inject(header="Transfer-Encoding"),
         "/inject/0",
     ),
 }

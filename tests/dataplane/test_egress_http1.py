@@ -7,6 +7,7 @@ from tappass_host.dataplane.egress.http1 import (
     NO_BODY,
     UNTIL_CLOSE,
     Framing,
+    end_to_end,
     parse_request,
     parse_response,
     write_request,
@@ -122,18 +123,9 @@ def test_the_upstream_head_is_origin_form_with_the_host_of_the_url():
             "Content-Length: 3",
         )
     )
-    assert write_request(request, []) == (
+    assert write_request(request, end_to_end(request.headers)) == (
         b"POST /x HTTP/1.1\r\nhost: good.test:8080\r\nx-kept: two  words\r\ncontent-length: 3\r\nconnection: close\r\n\r\n"
     )
-
-
-def test_an_injected_header_replaces_the_clients():
-    request = parse_request(
-        head("GET http://good.test/ HTTP/1.1", "Authorization: mine", "authorization: twice")
-    )
-    written = write_request(request, [("authorization", "Bearer real")])
-    assert written.count(b"authorization") == 1
-    assert b"authorization: Bearer real\r\n" in written
 
 
 FRAMINGS = {
@@ -211,7 +203,7 @@ def test_what_is_accepted_is_written_on_one_line_each(noise):
         request = parse_request(b"GET http://a.test/ HTTP/1.1\r\n" + noise)
     except RefusedError:
         return
-    written = write_request(request, [])
+    written = write_request(request, end_to_end(request.headers))
     assert written.endswith(b"\r\n\r\n")
     assert b"\r\n\r\n" not in written[:-4]
     assert written.replace(b"\r\n", b"").count(b"\n") == 0

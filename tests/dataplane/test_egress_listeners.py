@@ -225,7 +225,7 @@ FAULTS = {
     "more connections than descriptors": ({"limits": {"connections": 65536}}, 4),
     "a token that is not there": ({"listen": {"tcp": "127.0.0.1:0", "token_ref": "env:TAPPASS_NOT_SET"}}, 2),
     "an injected secret that is not there": (
-        {"inject": [{"ref": "env:TAPPASS_NOT_SET", "domains": ["a.test"]}]},
+        {"inject": [{"env": "KEY", "ref": "env:TAPPASS_NOT_SET", "header": "x-key", "domains": ["a.test"]}]},
         2,
     ),
     "a socket in a folder that is not there": ({"listen": {"unix": "/nowhere/egress.sock"}}, 4),

@@ -97,16 +97,20 @@ def parse_request(head: bytes) -> Request:
     return Request(version, method, parsed, headers, _request_framing(headers, version))
 
 
-def write_request(request: Request, extra: Headers) -> bytes:
-    """The head for the origin server: origin form, Host from the URL, no hop-by-hop header.
+def end_to_end(headers: Headers) -> Headers:
+    """The headers that are for the origin server: no hop-by-hop ones, and no Host, which the URL gives."""
+    dropped = _HOP | {"host"} | _connection_names(headers)
+    return [(k, v) for k, v in headers if k not in dropped]
+
+
+def write_request(request: Request, kept: Headers) -> bytes:
+    """The head for the origin server, in origin form and with the Host of the URL.
 
     Args:
         request: a parsed forward request.
-        extra: headers set by the proxy; they replace those of the client.
+        kept: its `end_to_end` headers, with whatever the proxy put in.
     """
-    dropped = _HOP | {"host"} | _connection_names(request.headers) | {name for name, _ in extra}
-    kept = [(k, v) for k, v in request.headers if k not in dropped]
-    headers = [("host", request.target.authority), *kept, *extra, ("connection", "close")]
+    headers = [("host", request.target.authority), *kept, ("connection", "close")]
     if request.framing is CHUNKED:
         headers.append(("transfer-encoding", "chunked"))
     return _write(f"{request.method} {request.target.path} {request.version}", headers)
@@ -128,8 +132,7 @@ def parse_response(head: bytes, request: Request) -> Response:
     framing = _response_framing(headers, request.method, code)
     if framing is CHUNKED and request.version == "HTTP/1.0":
         raise bad("the server answered an HTTP/1.0 request in chunks", 502)
-    dropped = _HOP | _connection_names(headers)
-    kept = [(k, v) for k, v in headers if k not in dropped]
+    kept = end_to_end(headers)
     if framing is CHUNKED:
         kept.append(("transfer-encoding", "chunked"))
     if code >= 200:  # noqa: PLR2004 - an interim answer says nothing about the connection

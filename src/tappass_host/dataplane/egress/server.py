@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from tappass_host.dataplane.egress.channel import SCRATCH_BYTES, Channel
 from tappass_host.dataplane.egress.deadline import Deadline
 from tappass_host.dataplane.egress.gate import DeadlineMaker, Gate, Resolver, system_resolver
+from tappass_host.dataplane.egress.http1 import Headers
 from tappass_host.dataplane.egress.inject import Injections
 from tappass_host.dataplane.egress.listeners import peer_allowed, tcp_socket, unix_socket
 from tappass_host.dataplane.egress.record import Record, to_stderr
@@ -54,7 +55,7 @@ class EgressProxy:
         self.gate = Gate(config, record, resolve, deadline)
         self._injections = Injections(config.inject, secret)
         token = secret(config.listen.token_ref) if config.listen.tcp else ""
-        self._session = Session(self.gate, dial, self._make_upstream, token, self._headers_for)
+        self._session = Session(self.gate, dial, self._make_upstream, token, self._inject)
 
     # -- life
 
@@ -169,8 +170,8 @@ class EgressProxy:
         if visit.upstream:
             visit.upstream.abort()
 
-    def _headers_for(self, host: str, port: int) -> list[tuple[str, str]]:
-        return self._injections.headers(host, port)
+    def _inject(self, headers: Headers, host: str, port: int) -> tuple[Headers, list[str]]:
+        return self._injections.put(headers, host, port)  # looked up anew: a reload replaces them
 
     # -- policy over time
 

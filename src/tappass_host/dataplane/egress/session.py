@@ -12,6 +12,7 @@ from tappass_host.dataplane.egress.gate import Gate
 from tappass_host.dataplane.egress.http1 import (
     Headers,
     Request,
+    end_to_end,
     parse_request,
     parse_response,
     values,
@@ -22,7 +23,7 @@ from tappass_host.dataplane.egress.tls import Hello, HelloReader
 from tappass_host.dataplane.egress.visit import Visit
 
 Dialer = Callable[[Callable[[], Channel], str, int], Awaitable[Channel]]
-Injector = Callable[[str, int], Headers]
+Injector = Callable[[Headers, str, int], tuple[Headers, list[str]]]
 
 _ESTABLISHED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
 # A TLS alert record: fatal, access_denied (RFC 8446 section 6). After the 200 no HTTP text would be read.
@@ -44,7 +45,7 @@ class Session:
         dial: opens upstream connections.
         make_upstream: builds the channel for one.
         token: what a client of a TCP listener must present.
-        inject: headers to set on a plain HTTP request to a host and port.
+        inject: puts secrets into the headers of a plain HTTP request to a host and port; gives their names.
     """
 
     def __init__(
@@ -126,7 +127,10 @@ class Session:
         return hello
 
     async def _exchange(self, visit: Visit, upstream: Channel, request: Request) -> None:
-        upstream.write(write_request(request, self._inject(visit.host, visit.port)))
+        headers, secrets = self._inject(end_to_end(request.headers), visit.host, visit.port)
+        for name in secrets:
+            self._gate.note(visit, "inject", f"credentials.secrets[{name}]", "put into the request")
+        upstream.write(write_request(request, headers))
         body = asyncio.ensure_future(copy_body(visit.client, upstream, request.framing))
         body.add_done_callback(lambda task: _stop_on_error(task, upstream))
         try:

@@ -26,7 +26,9 @@ _NEVER_INJECTED = frozenset(
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Rules = tuple[Name, ...]
-Header = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")]
+Header = Annotated[str, Meta(pattern=r"^([A-Za-z][A-Za-z0-9-]{0,63})?$")]
+# Long enough that nobody writes one by chance.
+Placeholder = Annotated[str, Meta(pattern=r"^([A-Za-z0-9_.:-]{16,128})?$")]
 
 
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,21 +74,27 @@ class Category(Node, frozen=True, kw_only=True):
 
 
 class Injection(Node, frozen=True, kw_only=True):
-    """A header that the proxy sets on plain HTTP requests; the secret's value is fetched by reference.
+    """A secret that the proxy puts into plain HTTP requests, so that the sandbox never holds it.
 
     Args:
-        ref: `file:/absolute/path` or `env:NAME`.
-        header: name of the header; the client's own is dropped.
-        prefix: text before the value, `"Bearer "`.
-        domains: rules for the hosts the secret may be sent to.
+        env: the name of the secret in the policy; it stands in the audit.
+        ref: where the value is: `file:/absolute/path` or `env:NAME`.
+        domains: rules for the hosts it may be sent to, `network.allow_domains` apart.
+        header: set to the value on every request there; the client's own is dropped.
+        prefix: text before the value in that header, `"Bearer "`.
+        placeholder: what the sandbox holds instead of the secret; replaced in any header value.
     """
 
+    env: Name
     ref: Name
-    header: Header = "authorization"
-    prefix: str = ""
     domains: Rules
+    header: Header = ""
+    prefix: str = ""
+    placeholder: Placeholder = ""
 
     def __post_init__(self) -> None:
+        if not self.header and not self.placeholder:
+            raise ValueError("needs header or placeholder")
         if self.header.lower() in _NEVER_INJECTED:
             raise ValueError(f"{self.header} is not a header that may carry a credential")
         if not self.prefix.isascii() or (self.prefix and not self.prefix.isprintable()):
