@@ -17,7 +17,9 @@ BY_PLACEHOLDER = {"env": "KEY", "ref": "env:X", "placeholder": HOLDER, "domains"
 
 
 async def ask(egress, tmp_path, entry, *lines, host="good.test", port=80):
-    lab = egress.Lab(tmp_path, inject=[entry], allow=["good.test", "good.test:8080", "a.example.com"], opaque=[])
+    lab = egress.Lab(
+        tmp_path, inject=[entry], allow=["good.test", "good.test:8080", "a.example.com"], opaque=[]
+    )
     lab.options["secret"] = {"env:X": "s3cret"}.__getitem__
     async with lab:
         await lab.serve_http(OK, at=(egress.PUBLIC, port))

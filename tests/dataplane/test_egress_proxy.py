@@ -199,6 +199,29 @@ async def test_the_denial_says_what_by_which_policy_why_and_which_request(egress
         assert lab.events[0]["rule"] == "network.default[deny]"
 
 
+async def test_an_upload_arrives_whole_though_the_answer_came_first(egress, tmp_path):
+    async def answer_then_read(reader, writer):
+        writer.write(b"early")
+        writer.write_eof()
+        await asyncio.sleep(0.2)
+        while data := await reader.read(65536):
+            got.append(len(data))
+        done.set()
+
+    got: list[int] = []
+    done = asyncio.Event()
+    async with egress.Lab(tmp_path) as lab:
+        await lab.serve(answer_then_read, at=(egress.PUBLIC, 22))
+        reader, writer, _ = await lab.tunnel("raw.test:22", b"x" * 30_000_000)
+        writer.write_eof()
+        assert await egress.closed(reader) == b"early"
+        writer.close()
+        await asyncio.wait_for(done.wait(), 10)
+        assert sum(got) == 30_000_000
+        await asyncio.sleep(0.05)
+        assert lab.proxy.open_visits() == 0
+
+
 async def test_a_client_that_reads_slowly_holds_back_the_server_not_the_memory(egress, tmp_path):
     async def flood(reader, writer):
         for _ in range(512):
@@ -237,5 +260,4 @@ async def test_a_finished_visit_leaves_nothing_behind(egress, tls, tmp_path):
             await lab.ask(b"GET http://evil.test/ HTTP/1.1\r\n\r\n")
         await asyncio.sleep(0.1)
         assert lab.proxy.open_visits() == 0
-        assert lab.proxy._owner == {}
         assert len(lab.proxy._tasks) == 1  # the sweep

@@ -83,8 +83,10 @@ async def _serve(config: EgressConfig, path: Path, ready_fd: int | None) -> None
 
 def _reload(proxy: EgressProxy, path: Path) -> None:
     try:
-        proxy.reload(_read(path))
-    except (TappassError, OSError) as error:
+        config = _read(path)
+        _raise_descriptor_limit(config.limits.connections)
+        proxy.reload(config)
+    except Exception as error:  # noqa: BLE001 - fail closed, whatever it was
         proxy.lock_down("the configuration cannot be read")
         sys.stderr.write(f"tappass-egress: locked down: {error}\n")
 

@@ -19,12 +19,12 @@ class Channel(asyncio.BufferedProtocol):
         scratch: receive buffer, shared by all channels of one loop (it is emptied in the same callback).
         limit: bytes that may wait here unread.
         opened: called when the connection stands.
-        lost: called once when it is gone.
+        left: called once when it is gone.
     """
 
     __slots__ = (
-        "_eof", "_error", "_limit", "_lost", "_opened", "_read_wait", "_scratch", "_writable", "_write_wait",
-        "inbox", "moved", "peer", "seen", "transport",
+        "_eof", "_error", "_limit", "_opened", "_read_wait", "_scratch", "_writable", "_write_wait",
+        "gone", "inbox", "left", "peer", "seen", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -33,12 +33,11 @@ class Channel(asyncio.BufferedProtocol):
         limit: int,
         *,
         opened: "Callable[[Channel], None] | None" = None,
-        lost: "Callable[[Channel], None] | None" = None,
+        left: Callable[[], None] | None = None,
     ) -> None:
         self._scratch = memoryview(scratch)
         self._limit = limit
         self._opened = opened
-        self._lost = lost
         self._read_wait: asyncio.Future[None] | None = None
         self._write_wait: asyncio.Future[None] | None = None
         self._error: Exception | None = None
@@ -47,7 +46,8 @@ class Channel(asyncio.BufferedProtocol):
         self.inbox = bytearray()
         self.peer: Channel | None = None
         self.seen = asyncio.get_running_loop().time()
-        self.moved = 0
+        self.left = left
+        self.gone = False
         self.transport: asyncio.Transport
 
     # -- called by the transport
@@ -65,7 +65,6 @@ class Channel(asyncio.BufferedProtocol):
         self.seen = asyncio.get_running_loop().time()
         data = bytes(self._scratch[:nbytes])
         if self.peer:
-            self.moved += nbytes
             self.peer.write(data)
             return
         self.inbox += data
@@ -98,8 +97,9 @@ class Channel(asyncio.BufferedProtocol):
         _wake(self._write_wait)
         if self.peer:
             self.peer.transport.close()
-        if self._lost:
-            self._lost(self)
+        self.gone = True
+        if self.left:
+            self.left()
 
     # -- called by the proxy
 
@@ -149,7 +149,6 @@ class Channel(asyncio.BufferedProtocol):
         """From now on every byte received goes to `other`, waiting ones first."""
         self.peer = other
         if self.inbox:
-            self.moved += len(self.inbox)
             other.write(self.take(len(self.inbox)))
         if self._eof:
             self._end_of(other)

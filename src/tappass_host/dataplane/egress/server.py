@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Coroutine
+from functools import partial
 
 from tappass_host.dataplane.egress.channel import SCRATCH_BYTES, Channel
 from tappass_host.dataplane.egress.deadline import Deadline
@@ -48,7 +49,6 @@ class EgressProxy:
     ) -> None:
         self._scratch = bytearray(SCRATCH_BYTES)
         self._visits: set[Visit] = set()
-        self._owner: dict[Channel, Visit] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
         self._secret = secret
@@ -131,10 +131,12 @@ class EgressProxy:
     def _make_channel(self, opened: Callable[[Channel], None] | None) -> Channel:
         limits = self.gate.config.limits
         limit = max(limits.header_bytes, limits.hello_bytes)
-        return Channel(self._scratch, limit, opened=opened, lost=self._lost)
+        return Channel(self._scratch, limit, opened=opened)
 
-    def _make_upstream(self) -> Channel:
-        return self._make_channel(None)
+    def _make_upstream(self, visit: Visit) -> Channel:
+        channel = self._make_channel(None)
+        channel.left = partial(self._leave, visit)
+        return channel
 
     def _accept(self, client: Channel, *, trusted: bool) -> None:
         visit = Visit(client, self.gate.label(), trusted=trusted)
@@ -142,7 +144,7 @@ class EgressProxy:
             self._turn_away(visit, refusal)
             return
         self._visits.add(visit)
-        self._owner[client] = visit
+        client.left = partial(self._leave, visit)
         self._spawn(self._session.serve(visit))
 
     def _unwelcome(self, visit: Visit) -> RefusedError | None:
@@ -162,13 +164,13 @@ class EgressProxy:
         else:
             visit.client.abort()
 
-    def _lost(self, channel: Channel) -> None:
-        visit = self._owner.pop(channel, None)
-        if visit is None:  # an upstream: its visit ends with the client
-            return
-        self._visits.discard(visit)
-        if visit.upstream:
-            visit.upstream.abort()
+    def _leave(self, visit: Visit) -> None:
+        """One end is gone. The other may still have bytes to deliver; the visit counts until it has."""
+        upstream = visit.upstream
+        if visit.client.gone and upstream and not upstream.gone:
+            upstream.transport.close()
+        elif visit.client.gone:
+            self._visits.discard(visit)
 
     def _inject(self, headers: Headers, host: str, port: int) -> tuple[Headers, list[str]]:
         return self._injections.put(headers, host, port)  # looked up anew: a reload replaces them

@@ -5,6 +5,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from tappass_host.dataplane.egress.body import copy_body, read_head
 from tappass_host.dataplane.egress.channel import Channel
@@ -49,7 +50,12 @@ class Session:
     """
 
     def __init__(
-        self, gate: Gate, dial: Dialer, make_upstream: Callable[[], Channel], token: str, inject: Injector
+        self,
+        gate: Gate,
+        dial: Dialer,
+        make_upstream: Callable[[Visit], Channel],
+        token: str,
+        inject: Injector,
     ) -> None:
         self._gate = gate
         self._dial = dial
@@ -90,12 +96,13 @@ class Session:
             raise RefusedError("no valid token for this listener", status=407)
 
     async def _connect(self, visit: Visit, addresses: Sequence[str]) -> Channel:
+        make = partial(self._make_upstream, visit)
         each = self._gate.config.limits.handshake_s / len(addresses)
         for address in addresses:
             visit.address = address
             try:
                 async with asyncio.timeout(each):
-                    visit.upstream = await self._dial(self._make_upstream, address, visit.port)
+                    visit.upstream = await self._dial(make, address, visit.port)
             except OSError:  # TimeoutError is one
                 continue
             if visit.client.transport.is_closing():  # cut or gone while we were dialling
@@ -136,9 +143,9 @@ class Session:
         try:
             await self._answer(visit, upstream, request)
         except ConnectionError:
-            if not body.done() or body.cancelled() or not isinstance(body.exception(), RefusedError):
-                raise RefusedError("the server broke the connection", status=502) from None
-            await body  # the client's fault: raises what is wrong with its body
+            if body.done():
+                await body  # the client's fault: raises what is wrong with its body
+            raise RefusedError("the server broke the connection", status=502) from None
         finally:
             body.cancel()
         upstream.abort()
