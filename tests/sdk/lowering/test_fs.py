@@ -27,7 +27,11 @@ def lower(features, facts=None, **filesystem):
 
 
 def emitted(items):
-    return [(i.op, str(i.value.path), i.value.access) for i in items if hasattr(i.value, "path") and not (i.under or i.refused)]
+    return [
+        (i.op, str(i.value.path), i.value.access)
+        for i in items
+        if hasattr(i.value, "path") and not (i.under or i.refused)
+    ]
 
 
 def one(items, op, path):
@@ -82,9 +86,7 @@ def test_a_default_is_not_claimed_where_the_target_only_prompts():
 
 
 def test_a_write_grant_inside_a_read_only_folder_is_lost_on_a_deny_first_target_and_says_so():
-    items = lower(
-        DENY_FIRST, workspace="/ws", read_only=("/ws/vendor",), read_write=("/ws/vendor/tmp",)
-    )
+    items = lower(DENY_FIRST, workspace="/ws", read_only=("/ws/vendor",), read_write=("/ws/vendor/tmp",))
     assert one(items, "grant", "/ws/vendor/tmp").refused
     assert one(items, "narrow", "/ws/vendor").fidelity == "stricter"
 
@@ -94,10 +96,26 @@ def test_the_same_grant_is_kept_on_a_layered_target():
     assert ("grant", "/ws/vendor/tmp", "write") in emitted(items)
 
 
+def test_where_rules_only_add_up_a_grant_gives_way_to_what_is_denied_inside_it():
+    items = lower(UNION, workspace="/ws", read_write=("/data",), deny_paths=("/ws/secret",), read_only=("/data/x",))
+    assert one(items, "grant", "/ws").refused
+    assert one(items, "deny", "/ws/secret").under == ("filesystem.default[deny]",)
+    assert emitted(items) == [("grant", "/data", "read")]
+    assert "only be read" in one(items, "grant", "/data").loss
+    assert one(items, "grant", "/data/x").under == ("filesystem.default[deny]",)
+
+
 def test_where_rules_only_add_up_nothing_inside_a_grant_can_be_taken_away():
-    items = lower(UNION, workspace="/ws", read_only=("/ws/vendor",), deny_paths=("/ws/secret",))
+    items = lower(UNION._replace(conflict="deny"), workspace="/ws", read_only=("/ws/vendor",), deny_paths=("/ws/secret",))
     assert one(items, "deny", "/ws/secret").refused
     assert one(items, "narrow", "/ws/vendor").refused
+
+
+def test_what_a_pattern_found_is_pinned_only_where_it_could_leave_its_pattern():
+    facts = {"glob:/ws/**/.env": ("/ws/a/.env",), "glob:/ws/conf/**/key": ("/ws/conf/a/key",)}
+    items = lower(LAYERED, facts, workspace="/ws", deny_paths=("**/.env", "/ws/conf/**/key"))
+    pins = {str(i.value.path): i.fidelity for i in items if i.op == "pin"}
+    assert pins == {"/ws/conf": "stricter", "/ws/conf/a": "stricter"}
 
 
 def test_an_unanswered_pattern_is_refused_and_asked():
@@ -152,7 +170,9 @@ def test_every_statement_is_spoken_of_on_every_kind_of_target():
 
 def test_work_grows_linearly_with_the_rules():
     def calls(count):
-        denies = tuple(f"/ws/d{i}/**/secret{i}" for i in range(count)) + tuple(f"/ws/x/{i}" for i in range(count))
+        denies = tuple(f"/ws/d{i}/**/secret{i}" for i in range(count)) + tuple(
+            f"/ws/x/{i}" for i in range(count)
+        )
         facts = {f"glob:/ws/d{i}/**/secret{i}": (f"/ws/d{i}/a/secret{i}",) for i in range(count)}
         lower(LAYERED, facts, workspace="/ws", deny_paths=denies)  # parse caches warm
         made = 0

@@ -87,7 +87,7 @@ def env(name: str) -> str:
 
 def open_files(amount: str) -> str:
     """Hold that many descriptors."""
-    held = []
+    held: list[int] = []
     try:
         while len(held) + 3 < int(amount):
             held.append(os.open("/dev/null", os.O_RDONLY))

@@ -30,6 +30,8 @@ class FsFeatures(NamedTuple):
         floor: what it leaves open for what nobody lists: nothing, reading, all, or a prompt.
         glob: whether it takes patterns; without it they are expanded by what the host answers.
         narrow: whether it can make part of a writable folder read-only.
+        conflict: where rules only add up, what gives way when a grant holds something that is denied:
+            the `grant` (dropped, or made read-only) or the `deny` (unenforceable).
         pinned: whether a rule inside a writable folder can be carried off by renaming a folder above it.
         existing: whether a rule can only be about what exists at launch.
         grants: false where grants are made through tool rules (`lower_tools`) instead.
@@ -39,6 +41,7 @@ class FsFeatures(NamedTuple):
     floor: Literal["nothing", "read", "all", "prompt"]
     glob: bool = False
     narrow: bool = True
+    conflict: Literal["grant", "deny"] = "grant"
     pinned: bool = False
     existing: bool = False
     grants: bool = True
@@ -53,13 +56,14 @@ class FsEntry(NamedTuple):
 
 
 class _Node(NamedTuple):
-    """One literal path with all that is said of it."""
+    """One literal path with all that is said of it. `anchor` is that of the pattern it was found by."""
 
     path: PathRule
     access: Access
     origins: tuple[str, ...]
     loss: str = ""
     kind: str = ""
+    anchor: Key | None = None
 
 
 def lower_fs(policy: EffectivePolicy, features: FsFeatures, know: Know) -> list[Item]:
@@ -82,6 +86,12 @@ class _Lowering:
         self.globs: list[_Node] = []
         self.denies = _merge(self._literal(policy.fs.denies))
         self.grants = self._live(_merge(self._literal(policy.fs.grants)))
+        if features.nesting in _ADDITIVE and features.conflict == "grant":
+            self.denied_inside = _above(policy.fs.denies)
+            self.narrowed_inside = _above(g for g in policy.fs.grants if g.access == "read")
+            self.grants = {
+                key: kept for key, node in self.grants.items() if (kept := self._yielding(key, node))
+            }
         self.above_grants = {up for key in self.grants for up in _ancestors(key)}
         self.dropped: set[str] = set()
 
@@ -143,7 +153,8 @@ class _Lowering:
         else:
             self.early.append(Item("absent", rule.path, origins, loss=CREATED_LATER))
             for path in found if isinstance(found, tuple) else ():
-                yield _Node(parse_path(path), rule.access, origins, CREATED_LATER)
+                anchor = rule.path.root, rule.path.segments[: rule.path.literal]
+                yield _Node(parse_path(path), rule.access, origins, CREATED_LATER, anchor=anchor)
 
     def _shut(self, rule: FsRule) -> bool:
         """True for a denied pattern where nothing is open anyway."""
@@ -165,11 +176,25 @@ class _Lowering:
 
     # Grants.
 
+    def _yielding(self, key: Key, node: _Node) -> _Node | None:
+        """A grant that gives way, where rules only add up, to what is denied inside it."""
+        if key in self.denied_inside:
+            why = (
+                f"{self.denied_inside[key]} is denied, and nothing can be taken away inside a granted folder"
+            )
+            self.early.append(Item("grant", _entry(node), node.origins, refused=why))
+            return None
+        if node.access == "write" and key in self.narrowed_inside:
+            why = f"may only be read here: {self.narrowed_inside[key]} must not be written"
+            return node._replace(access="read", loss=why)
+        return node
+
     def _grant(self, node: _Node) -> Iterator[Item]:
         key = _key(node.path)
         outer = self._nearest(self.grants, key)
         around = outer.access if outer else _DEFAULT_ACCESS[self.default]
-        inner_ids, over = node.origins, outer.origins[:1] if outer else (self.default_id,)
+        # What a grant that gave way no longer opens is closed by the default.
+        inner_ids, over = node.origins, outer.origins[:1] if outer and not outer.loss else (self.default_id,)
         if node.access == around and not node.loss:
             yield Item("grant", _entry(node), inner_ids, under=over)
         elif node.access == "read" and around == "write":
@@ -252,19 +277,24 @@ class _Lowering:
     def _pins(self, items: list[Item]) -> list[Item]:
         if not self.f.pinned:
             return []
-        pins: dict[Key, tuple[str, ...]] = {}
+        pins: dict[Key, Item] = {}
         for item in items:
             if item.op in ("deny", "narrow") and not item.under and not item.refused:
                 assert isinstance(item.value, FsEntry)
-                for key in self._pinnable(_key(item.value.path)):
-                    pins[key] = (*pins.get(key, ()), *item.origins)
-        return [
-            Item("pin", FsEntry(_path(key), "write", "dir"), tuple(dict.fromkeys(origins)))
-            for key, origins in pins.items()
-        ]
+                node = (self.denies if item.op == "deny" else self.grants)[_key(item.value.path)]
+                for key in self._pinnable(node):
+                    pins[key] = _pin(key, item, node, pins.get(key))
+        return list(pins.values())
 
-    def _pinnable(self, key: Key) -> Iterator[Key]:
-        """Folders above a rule that are writable, and so could be renamed, below their writable root."""
+    def _pinnable(self, node: _Node) -> Iterator[Key]:
+        """Folders above a rule that are writable, and so could be renamed, below their writable root.
+
+        What a pattern found needs none while its pattern still reaches wherever it could be carried.
+        """
+        key = _key(node.path)
+        root = self._nearest(self.grants, key)
+        if node.anchor is not None and root is not None and _within(_key(root.path), node.anchor):
+            return
         for up in _ancestors(key):
             if up in self.grants:
                 if self.grants[up].access == "write":
@@ -310,6 +340,27 @@ def _merge(nodes: Iterable[_Node]) -> dict[Key, _Node]:
 
 def _entry(node: _Node) -> FsEntry:
     return FsEntry(node.path, node.access, node.kind)
+
+
+def _pin(key: Key, item: Item, node: _Node, old: Item | None) -> Item:
+    """A pin for one more rule. Moving what a pattern found may be allowed, so there a pin is stricter."""
+    origins = dict.fromkeys((*(old.origins if old else ()), *item.origins))
+    exact = node.anchor is None or (old is not None and old.fidelity == "exact")
+    return Item("pin", FsEntry(_path(key), "write", "dir"), tuple(origins), "exact" if exact else "stricter")
+
+
+def _above(rules: Iterable[FsRule]) -> dict[Key, PathRule]:
+    """Every folder above (or at) the literal part of a rule, with the first such rule."""
+    found: dict[Key, PathRule] = {}
+    for rule in rules:
+        key = (rule.path.root, rule.path.segments[: rule.path.literal])
+        for up in (key, *_ancestors(key)) if rule.path.is_glob else _ancestors(key):
+            found.setdefault(up, rule.path)
+    return found
+
+
+def _within(key: Key, folder: Key) -> bool:
+    return key[0] == folder[0] and key[1][: len(folder[1])] == folder[1]
 
 
 def _key(path: PathRule) -> Key:
