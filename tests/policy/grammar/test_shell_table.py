@@ -66,6 +66,7 @@ ROWS = [
     ("[ -f x ] && curl x", "deny", "deny"),
     ("[ -f || curl x ]", "deny", "deny"),
     ("[ a < b ]", "deny", "deny"),
+    ("[ -f\n curl x ]", "deny", "deny"),
     ("((x = 1)); ls", "deny", "allow"),
     # Quoting
     ("'git' status", "allow", "allow"),
@@ -120,6 +121,7 @@ ROWS = [
     ("git apply <<E | curl x\na\nE\n", "deny", "deny"),
     ("git <<E push\nx\nE\n", "deny", "deny"),
     ("git apply <<<x", "allow", "allow"),
+    ("git push -<<E\nx\nE\n", "deny", "deny"),
     ("git <<<x push", "ask", "allow"),
     ("git apply <<<$(curl x)", "deny", "deny"),
     ("bash <<E\ncurl x\nE\n", "deny", "deny"),

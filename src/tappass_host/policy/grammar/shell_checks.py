@@ -36,7 +36,7 @@ _HIDDEN = re.compile(rb"`|\$\(|[<>]\(")
 _HIDDEN_IN_QUOTES = re.compile(rb"`|\$\(")
 # Text that a shell takes literally, or that `check_heredoc` looks at.
 _VERBATIM = frozenset({"raw_string", "ansi_c_string", "heredoc_start", "heredoc_content", "heredoc_end"})
-_OPERATORS = frozenset({"||", "&&", "|", "&", ";", "<", ">", "(", ")", "\n"})
+_OPERATORS = frozenset({"||", "&&", "|", "&", ";", "<", ">", "(", ")"})
 # `E`, `'E'`, `"E"` or `\E` after `<<`.
 _HEREDOC_WORD = re.compile(r"(['\"]?)([\w.-]+)\1|\\([\w.-]+)", re.ASCII)
 
@@ -45,6 +45,9 @@ def check_gaps(node: "Node", source: bytes) -> None:
     """Only blanks may lie between the children of a node: anything else was skipped, not read."""
     if not node.children or node.type == "heredoc_body":
         return
+    for child in node.children:
+        if not child.is_named and source[child.start_byte : child.end_byte] != child.type.encode():
+            raise Misread("a sign with something glued to it")  # `-<<E`: the parser drops the word `-`
     blank = _INLINE_BLANK if node.type in _ONE_LINE else _BLANK
     at = node.start_byte
     for start, end in [*((c.start_byte, c.end_byte) for c in node.children), (node.end_byte, 0)]:
@@ -73,9 +76,9 @@ def check_words(command: "Node") -> None:
         at = child.end_byte
 
 
-def check_test(inside: Iterable["Node"]) -> None:
+def check_test(test: "Node", inside: Iterable["Node"]) -> None:
     """`[` is a command like any other, so an operator inside ends it: `[ -f || curl x ]` runs curl."""
-    if any(node.type in _OPERATORS for node in inside):
+    if b"\n" in (test.text or b"") or any(node.type in _OPERATORS for node in inside):
         raise Misread("an operator inside [ ]")
 
 

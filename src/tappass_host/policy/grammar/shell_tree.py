@@ -6,6 +6,7 @@ node types are a closed list, and the text between nodes must be blank, so a mis
 shows instead of hiding a command.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from tree_sitter import Language, Node
 
 MAX_LINE = 256 * 1024
+# The parser takes quadratic time on some malformed lines, so a long one must first parse within a budget of
+# progress reports. 500 are about 5,000 commands; the text of a here-document costs next to none.
+_FREE_OF_BUDGET = 2048
+_MAX_PROGRESS = 500
+# Only short lines are remembered, so that a hostile caller cannot fill the memory.
+_MAX_CACHED = 1024
 _MAX_DEPTH = 150
 _MAX_WRAPPERS = 8
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[.*\])?\+?=", re.ASCII | re.DOTALL)
@@ -59,9 +66,13 @@ class CommandLine(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-@lru_cache(maxsize=1024)
 def parse_command_line(text: str) -> CommandLine:
     """Read a shell line; never raises: what cannot be read is opaque."""
+    return _parse(text, 0) if len(text) > _MAX_CACHED else _remembered(text)
+
+
+@lru_cache(maxsize=256)
+def _remembered(text: str) -> CommandLine:
     return _parse(text, 0)
 
 
@@ -95,6 +106,8 @@ class _Reader:
         from tree_sitter import Parser
 
         self.source = source
+        if len(source) > _FREE_OF_BUDGET:
+            _check_cost(source)
         root = Parser(_language()).parse(source).root_node
         if root.has_error:
             self.doubt("the line is not well formed")
@@ -175,7 +188,7 @@ class _Reader:
         """`[[ ]]`, `[ ]`, `(( ))`, `for (( ))`: no rule names what they evaluate."""
         opening = _text(node.children[0])
         if opening == "[":
-            check_test(_nodes(node))
+            check_test(node, _nodes(node))
         if _hides_code(node):
             self.doubt(f"{opening} may evaluate a substitution inside quotes")
         self.commands.append(SimpleCommand((opening, None), expands=_expands(node)))
@@ -330,6 +343,18 @@ def _hides_code(node: "Node") -> bool:
 
 def _text(node: "Node") -> str:
     return (node.text or b"").decode()
+
+
+def _check_cost(source: bytes) -> None:
+    from tree_sitter import Parser
+
+    reports = itertools.count(1)
+    try:
+        Parser(_language()).parse(
+            lambda at, _point: source[at:], progress_callback=lambda *_: next(reports) > _MAX_PROGRESS
+        )
+    except ValueError:  # how the binding says that the callback stopped the parser
+        raise Misread("the line takes too long to read") from None
 
 
 @lru_cache(maxsize=1)
