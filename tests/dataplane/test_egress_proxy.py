@@ -201,23 +201,30 @@ async def test_the_denial_says_what_by_which_policy_why_and_which_request(egress
 
 async def test_an_upload_arrives_whole_though_the_answer_came_first(egress, tmp_path):
     async def answer_then_read(reader, writer):
+        reader._transport.pause_reading()
         writer.write(b"early")
         writer.write_eof()
-        await asyncio.sleep(0.2)
+        await go.wait()
+        reader._transport.resume_reading()
         while data := await reader.read(65536):
             got.append(len(data))
         done.set()
 
-    got: list[int] = []
-    done = asyncio.Event()
+    go, done = asyncio.Event(), asyncio.Event()
+    sent, got = 0, []
     async with egress.Lab(tmp_path) as lab:
         await lab.serve(answer_then_read, at=(egress.PUBLIC, 22))
-        reader, writer, _ = await lab.tunnel("raw.test:22", b"x" * 30_000_000)
+        reader, writer, _ = await lab.tunnel("raw.test:22")
+        upstream = next(iter(lab.proxy._visits)).upstream
+        while not upstream.transport.get_write_buffer_size():  # until the system's own buffers are full
+            writer.write(bytes(32768))
+            sent += 32768
+            await asyncio.sleep(0)
         writer.write_eof()
         assert await egress.closed(reader) == b"early"
-        writer.close()
+        go.set()
         await asyncio.wait_for(done.wait(), 10)
-        assert sum(got) == 30_000_000
+        assert sum(got) == sent
         await asyncio.sleep(0.05)
         assert lab.proxy.open_visits() == 0
 
