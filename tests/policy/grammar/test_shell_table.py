@@ -213,6 +213,10 @@ ROWS = [
     ("python -c \"os.system('curl')\"", "deny", "allow"),
     # What the parser and a shell could read differently
     ("git\u00a0status", "deny", "allow"),
+    ("a=$ curl x", "deny", "deny"),
+    (">$ curl x", "deny", "deny"),
+    ("echo ${ curl x; }", "deny", "deny"),
+    ("echo $[$(curl x)]", "deny", "deny"),
     ("git\x0bcurl", "deny", "deny"),
     ("git status\r\ncurl x", "deny", "deny"),
     ("git log \\", "deny", "deny"),

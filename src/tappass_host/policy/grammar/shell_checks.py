@@ -27,6 +27,8 @@ _ONE_LINE = frozenset(
         "variable_assignments",
     )
 )
+# And inside these nothing may lie: `a=$ x` runs x, though the parser reads `$x`.
+_TIGHT = frozenset({"command_name", "concatenation", "simple_expansion", "subscript", "variable_assignment"})
 _INLINE_BLANK = re.compile(rb"(?:\\\n)*[ \t](?:[ \t]|\\\n)*")
 # A continuation alone separates nothing: a shell reads `cu\` newline `rl` as one word.
 _BLANK = re.compile(rb"(?:\\\n)*[ \t\n](?:[ \t\n]|\\\n)*")
@@ -51,7 +53,7 @@ def check_gaps(node: "Node", source: bytes) -> None:
     blank = _INLINE_BLANK if node.type in _ONE_LINE else _BLANK
     at = node.start_byte
     for start, end in [*((c.start_byte, c.end_byte) for c in node.children), (node.end_byte, 0)]:
-        if start > at and not blank.fullmatch(source, at, start):
+        if start > at and (node.type in _TIGHT or not blank.fullmatch(source, at, start)):
             raise Misread("the parser skipped a part of the line")
         at = max(at, end)
 
