@@ -9,7 +9,7 @@ from tappass_host.policy.effective import EffectivePolicy, FsRule
 from tappass_host.policy.grammar.commands import CommandPattern
 from tappass_host.policy.grammar.domains import DomainRule
 from tappass_host.prove.cases import Case
-from tappass_host.prove.world import World, below, canary_of, example, mark_of
+from tappass_host.prove.world import World, below, canary_of, mark_of
 
 # A folder no policy names, a host nobody grants (RFC 6761: never resolves outside a laboratory).
 FOREIGN_HOST: Final = "unlisted.test"
@@ -43,13 +43,14 @@ def exec_cases(policy: EffectivePolicy, world: World) -> list[Case]:
 def _files(policy: EffectivePolicy, world: World) -> Iterator[Case]:
     if policy.doc.filesystem is None:
         return
-    for _rule, path in below(world, policy.fs.grants):
+    for _rule, path in below(policy, world, policy.fs.grants):
         yield _read(world, path)
         yield _write(world, path)
-    for rule, path in below(world, policy.fs.denies):
+    for rule, path in below(policy, world, policy.fs.denies):
         yield _read(world, path)
         yield from _move_above(world, rule, path)
-    yield _read(world, str(world.outside))
+    outside = f"{world.outside}/note.txt"
+    yield _file("read", outside, f"cat {short(world, outside)}", ("read", outside), f"canary<{outside}>")
     yield _write(world, str(world.outside))
     yield _file("read", "/etc/passwd", "cat /etc/passwd", ("read", "/etc/passwd"), "root:")
     workspace = str(world.workspace)
@@ -153,7 +154,7 @@ def _imports(policy: EffectivePolicy) -> Iterator[Case]:
     node = policy.doc.interpreter
     if node is None:
         return
-    for module in (*node.allow_imports, *node.deny_imports, "socket", "subprocess", "ctypes"):
+    for module in dict.fromkeys((*node.allow_imports, *node.deny_imports, "os", "random")):
         yield _code(
             "import", f"import {module}", a.Import(module=module), f"import {module}\n'imported'", "imported"
         )
@@ -172,9 +173,9 @@ def _code_files(policy: EffectivePolicy, world: World) -> Iterator[Case]:
     if policy.doc.filesystem is None:
         return
     places = [str(world.workspace), str(world.outside)]
-    places += [example(rule) for rule in policy.fs.denies if world.inside(example(rule))]
+    places += [path for _rule, path in below(policy, world, policy.fs.denies)]
     for path in places:
-        target = canary_of(path) if path != str(world.workspace) else f"{path}/note.txt"
+        target = canary_of(path) if path not in places[:2] else f"{path}/note.txt"
         mark = f"canary<{target}>"
         action = a.File(op="read", path=target, surface="code")
         yield _code("read", f"open('{short(world, target)}')", action, f"open({target!r}).read()", mark)
@@ -235,7 +236,7 @@ def _shell_reads(policy: EffectivePolicy, world: World) -> Iterator[Case]:
     """A shell line that reads a denied file: what the rules of a harness do not see, the ring below must."""
     if policy.doc.filesystem is None:
         return
-    for _rule, path in below(world, policy.fs.denies):
+    for _rule, path in below(policy, world, policy.fs.denies):
         target = canary_of(path)
         reads = (a.File(op="read", path=target),)
         for line in (f"cat {target}", f"git --no-pager grep -h --no-index canary {target}"):
@@ -245,7 +246,7 @@ def _shell_reads(policy: EffectivePolicy, world: World) -> Iterator[Case]:
 
 def _file_tools(policy: EffectivePolicy, world: World) -> Iterator[Case]:
     places = [str(world.workspace), str(world.outside), str(world.home)]
-    places += [path for _rule, path in below(world, policy.fs.denies)]
+    places += [path for _rule, path in below(policy, world, policy.fs.denies)]
     for path in places:
         target = canary_of(path) if path not in places[:3] else f"{path}/note.txt"
         yield _file_tool(world, "Read", target, f"canary<{target}>")

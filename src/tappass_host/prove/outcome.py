@@ -23,6 +23,8 @@ class Row(NamedTuple):
 
     Attributes:
         control: the same attempt without any policy. It must succeed, or the case proves nothing.
+        claimed: whether the statement that decides is claimed `enforced` here. What is declared partial or
+            unenforceable is shown, and neither counts as proof nor as failure.
         provenance: level and source of the statement, for people.
     """
 
@@ -31,6 +33,7 @@ class Row(NamedTuple):
     decision: Decision
     outcome: Outcome
     control: Outcome
+    claimed: bool = True
     provenance: str = ""
 
     @property

@@ -2,8 +2,8 @@
 
     report = prove(policy, recipe, root=Path(".demo"))
 
-Every case is tried twice, under what was rendered and without it; a case whose control does not succeed proves
-nothing and is counted so. Nothing outside `root` is written.
+Every case is tried twice, under what was rendered and without it; a case whose control does not succeed
+proves nothing and is counted so. Nothing outside `root` is written.
 """
 
 import importlib
@@ -19,6 +19,7 @@ from tappass_host.policy.effective import EffectivePolicy
 from tappass_host.policy.model import Policy
 from tappass_host.policy.params import bind
 from tappass_host.prove.answers import Answers
+from tappass_host.prove.cases import Case
 from tappass_host.prove.corpus import FOREIGN_HOST, sample_hosts
 from tappass_host.prove.lab import HTTP, Lab
 from tappass_host.prove.outcome import Row
@@ -64,13 +65,18 @@ class Report(NamedTuple):
 
     @property
     def proven(self) -> tuple[Row, ...]:
-        """Rows with a working control."""
-        return tuple(row for row in self.rows if row.controlled)
+        """Rows that show something: as the policy says, and possible without it."""
+        return tuple(row for row in self.rows if row.controlled and row.agrees)
 
     @property
     def wrong(self) -> tuple[Row, ...]:
-        """Rows where the target did something else than the policy says."""
-        return tuple(row for row in self.rows if not row.agrees)
+        """Rows that refute a claim: the target did something else, or the attempt never works at all."""
+        return tuple(row for row in self.rows if row.claimed and not (row.agrees and row.controlled))
+
+    @property
+    def declared(self) -> tuple[Row, ...]:
+        """Rows where the target differs from the policy as declared: partial or unenforceable here."""
+        return tuple(row for row in self.rows if not row.claimed and not (row.agrees and row.controlled))
 
 
 class Ground(NamedTuple):
@@ -205,8 +211,21 @@ def _try(ground: Ground, stage: Stage, use: UsePlan) -> list[Row]:
         decision = case.expected(judged.policy)
         said = judged.policy.doc.provenance.get(decision.statement)
         where = f"{said.level} {said.source}".strip() if said else ""
-        rows.append(Row(use.provider, case, decision, outcome, control, where))
+        claimed = _claimed(stage.plan, use, decision.statement, case)
+        rows.append(Row(use.provider, case, decision, outcome, control, claimed, where))
     return rows
+
+
+def _claimed(plan: Plan, use: UsePlan, statement: str, case: Case) -> bool:
+    """Whether this use, one around it or a service of it claims to enforce the deciding statement there."""
+    nearby = {use.id, *use.inside, *use.wired}
+    surfaces = {case.surface, *(act.surface for act in case.actions)}
+    return any(
+        c.statement == statement and c.verdict == "enforced" and surfaces.intersection(c.reach.surfaces)
+        for near in plan.uses
+        if near.id in nearby
+        for c in near.config.claims
+    )
 
 
 def _judging(plan: Plan, use: UsePlan) -> UsePlan:

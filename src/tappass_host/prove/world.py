@@ -12,18 +12,10 @@ from tappass_host.policy.effective import EffectivePolicy, FsRule
 
 # Last segments that are files although nothing in the policy says so; anything with an inner dot is one too.
 _FILES: Final = frozenset(
-    {
-        ".env",
-        ".envrc",
-        ".netrc",
-        ".npmrc",
-        ".pypirc",
-        ".git-credentials",
-        ".bash_history",
-        ".bashrc",
-        ".profile",
-    }
+    {".env", ".envrc", ".netrc", ".npmrc", ".gitconfig", ".git-credentials", ".bashrc", ".profile", "config"}
 )
+# What self-protection adds is a long list of files of one kind; these few stand for all of them.
+TRAMPOLINES: Final = (".git/config", ".git/hooks", ".envrc", ".mcp.json")
 CANARY: Final = "canary"
 
 
@@ -66,6 +58,8 @@ def build_world(root: Path, policy: EffectivePolicy) -> World:
         path = example(rule)
         if world.inside(path):
             _furnish(Path(path))
+    for tail in TRAMPOLINES:
+        _furnish(world.workspace / "sub" / tail)
     return world
 
 
@@ -107,9 +101,11 @@ def put(path: Path) -> None:
     path.write_text(f"canary<{path}>\n", encoding="utf-8")
 
 
-def below(world: World, rules: tuple[FsRule, ...]) -> Iterator[tuple[FsRule, str]]:
-    """Rules with an example path inside the world."""
+def below(policy: EffectivePolicy, world: World, rules: tuple[FsRule, ...]) -> Iterator[tuple[FsRule, str]]:
+    """Rules with an example path inside the world; of what a Runtime adds only a few that stand for all."""
     for rule in rules:
         path = example(rule)
-        if world.inside(path):
+        said = policy.doc.provenance.get(rule.statement)
+        added = said is not None and said.level == "runtime"
+        if world.inside(path) and (not added or path.endswith(TRAMPOLINES)):
             yield rule, path

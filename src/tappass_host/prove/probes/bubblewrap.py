@@ -25,7 +25,7 @@ _REFUSALS: Final = (
     "PermissionError", "FileNotFoundError", "NotADirectoryError", "KeyError", "Errno 13]", "Errno 16]",
     "Errno 18]", "Errno 24]", "Errno 30]", "Errno 101]",
 )  # fmt: skip
-_UNREACHABLE: Final = ("Errno 101]", "gaierror", "ConnectionRefusedError")
+_UNREACHABLE: Final = ("OSError(101,", "gaierror", "ConnectionRefusedError")
 
 
 def cases(use: UsePlan, world: World) -> list[Case]:
@@ -71,7 +71,7 @@ def _outcome(answer: dict[str, object], case: Case, by: str) -> Outcome:
     if answer["ok"] and case.mark in text:
         return Outcome("ran", text[:200])
     if answer["ok"]:
-        # A masked folder is empty rather than forbidden: what counts is that the canary was not seen.
+        # A masked folder is empty, not forbidden: what counts is that the canary was not seen.
         return Outcome("blocked", text[:200], by)
     refused = _refused_connection(text) if case.attempt[0] == "connect" else _says(text, _REFUSALS)
     by = "egress-proxy" if by and " 403 " in text else by
