@@ -191,7 +191,6 @@ HOSTILE = [
     ("calls and does not read", "hello(); [send(op='call', name='big', args=[], kwargs={}) for _ in range(900)]; time.sleep(60)", "timeout", "TimeoutError"),
     ("fills stderr", "hello(); [os.write(2, b'x' * 4096) for _ in range(1000)]", "timeout", "TimeoutError"),
     ("pretends another version", "send(op='hello', version='9.9')", "denied", "MissingTargetError"),
-    ("lets a process behind", "hello(); os.fork() or time.sleep(60); done()", "ok", ""),
 ]  # fmt: skip
 
 HOSTILE_CHILD = """
@@ -235,6 +234,12 @@ def test_a_child_cannot_call_what_the_policy_does_not_declare(hostile):
     assert called == []
     assert hostile(script.format("f"), host_functions=functions).calls[0].verdict == "allow"
     assert called == ["f"]
+
+
+def test_a_process_left_behind_dies_with_the_group(hostile, processes):
+    script = "hello(); pid = os.fork()\nif not pid: s.close(); time.sleep(60)\nsend(op='done', status='ok', ran=True, result=pid, error=None)"
+    left = hostile(script).result
+    _wait_until(lambda: not processes.read(left, "cmdline"))
 
 
 def test_last_words_are_reported(hostile):
