@@ -21,10 +21,10 @@ import pytest
 
 from tappass_host.policy.decode import policy_of
 from tappass_host.policy.effective import EffectivePolicy
-from tappass_host.sdk.contract import Inner, ProviderInfo, TargetCapabilities, TargetConfig
-from tappass_host.sdk.kit import world
+from tappass_host.sdk.contract import TargetConfig
 from tappass_host.sdk.kit.reference import HEAD
-from tappass_host.sdk.kit.subject import default_target, settle
+from tappass_host.sdk.kit.subject import settle
+from tappass_host.sdk.kit.targets import target_of
 from tappass_host.sdk.kit.written import coverage, files
 
 _MAX_SHOWN = 40
@@ -66,23 +66,11 @@ def render_case(package: str, case: Path) -> TargetConfig:
     policy = policy_of({**HEAD, **_json(case / "policy.json")}, source=str(case / "policy.json"))
     given = _json(case / "capabilities.json") if (case / "capabilities.json").exists() else {}
     in_world = given.pop("world", False) is True
-    target = _target(module.INFO, given)
+    target = target_of(module.INFO, given)
     if in_world:
         return settle(module.render, EffectivePolicy(policy), target)[1]
     config: TargetConfig = module.render(EffectivePolicy(policy), target)
     return config
-
-
-def _target(info: ProviderInfo, given: dict[str, Any]) -> TargetCapabilities:
-    unknown = set(given) - set(TargetCapabilities.__struct_fields__)
-    assert not unknown, f"capabilities.json has unknown fields {sorted(unknown)}"
-    base = msgspec.to_builtins(default_target(info))
-    options = msgspec.convert(given.pop("options", {}), info.options)
-    facts = {k: tuple(v) if isinstance(v, list) else v for k, v in given.pop("facts", {}).items()}
-    inner = msgspec.convert(given.pop("inner", []), tuple[Inner, ...])
-    known = {key: value for key, value in base.items() if key not in ("options", "facts", "inner")}
-    target = msgspec.convert({**known, "paths": world.PATHS, **given}, TargetCapabilities, strict=True)
-    return msgspec.structs.replace(target, options=options, facts=facts, inner=inner)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -9,11 +9,13 @@ import msgspec
 
 from tappass_host.policy.effective import EffectivePolicy
 from tappass_host.policy.errors import ProviderError
+from tappass_host.policy.surfaces import SURFACES, Surface
 from tappass_host.sdk.artifacts import Artifact
 from tappass_host.sdk.contract import ProviderInfo, TargetCapabilities, TargetConfig
 from tappass_host.sdk.facts import Answer
 from tappass_host.sdk.kit import world
 from tappass_host.sdk.kit.reference import reference
+from tappass_host.sdk.kit.targets import default_target
 from tappass_host.sdk.reader import Native
 
 # A question that leads to another one, and so on, more often than this leads nowhere.
@@ -69,6 +71,12 @@ class Subject:
         """The targets to render for."""
         return self.settings.capabilities or (default_target(self.info),)
 
+    @cached_property
+    def surfaces(self) -> tuple[Surface, ...]:
+        """The surfaces that the provider answers for."""
+        mine = {surface for some in self.info.covers.values() for surface in some}
+        return tuple(surface for surface in SURFACES if surface in mine)
+
     def render(self, policy: EffectivePolicy, target: TargetCapabilities) -> TargetConfig:
         """Render once, as the module does it."""
         config: TargetConfig = self._module.render(policy, target)
@@ -94,15 +102,6 @@ class Subject:
     @cached_property
     def _module(self) -> Any:
         return import_module(self.provider)
-
-
-def default_target(info: ProviderInfo) -> TargetCapabilities:
-    """A target with default options, at the newest version that the provider names."""
-    version = info.versions[-1] if info.versions else "1.0"
-    platform = info.platforms[0] if info.platforms else "linux"
-    return TargetCapabilities(
-        version=version, platform=platform, options=info.options(), paths=dict(world.PATHS)
-    )
 
 
 def settle(

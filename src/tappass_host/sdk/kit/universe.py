@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final
 
+import msgspec
+
 from tappass_host.policy import actions as a
 from tappass_host.policy.surfaces import Surface
 from tappass_host.sdk.kit.world import FILES
@@ -99,6 +101,14 @@ def actions(surfaces: Iterable[Surface]) -> tuple[a.Action, ...]:
     """The actions on some surfaces."""
     wanted = frozenset(surfaces)
     return tuple(act for act in universe() if act.surface in wanted)
+
+
+def distinct(acts: Iterable[a.Action]) -> tuple[a.Action, ...]:
+    """The same actions, each on one surface only: for the many policies of generated tests."""
+    once: dict[str, a.Action] = {}
+    for act in acts:
+        once.setdefault(repr(msgspec.structs.replace(act, surface="exec")), act)
+    return tuple(once.values())
 
 
 def direct(action: a.Action) -> a.Action | None:

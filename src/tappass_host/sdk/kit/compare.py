@@ -1,0 +1,171 @@
+"""What the native rules permit, against what the policy says: the heart of gate 1.
+
+*Looser* than the policy is excused only where the statement that `decide` blames is claimed less than
+enforced on that surface; *stricter* only where a statement at the ruling's locator is claimed `stricter`, or
+a statement that grants the action is claimed less than enforced. All else fails; what is excused is counted.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+import msgspec
+
+from tappass_host.policy.actions import Action
+from tappass_host.policy.decide import Decision, decide
+from tappass_host.policy.effect import Effect
+from tappass_host.policy.effective import EffectivePolicy
+from tappass_host.policy.model import ASPECTS
+from tappass_host.policy.surfaces import Surface
+from tappass_host.sdk.claims import Claim, Component, Denied
+from tappass_host.sdk.contract import TargetConfig
+from tappass_host.sdk.kit.subject import Rendered
+from tappass_host.sdk.kit.universe import direct
+from tappass_host.sdk.locators import longest_prefix, places
+from tappass_host.sdk.reader import Native, Ruling
+
+
+class Comparison(NamedTuple):
+    """Failures, and what is excused by a claim that admits it."""
+
+    failures: tuple[str, ...]
+    looser: tuple[str, ...]
+    stricter: tuple[str, ...]
+
+
+class Claimed:
+    """The claims of a rendering, to look up by statement and surface."""
+
+    def __init__(self, config: TargetConfig) -> None:
+        self._config = config
+        self._found: dict[tuple[str, Surface], list[Claim]] = {}
+        for claim in config.claims:
+            for surface in claim.reach.surfaces:
+                self._found.setdefault((claim.statement, surface), []).append(claim)
+
+    def about(self, statement: str, surface: Surface) -> list[Claim]:
+        """All claims about a statement on a surface."""
+        return self._found.get((statement, surface), [])
+
+    def held(self, statement: str, surface: Surface) -> bool:
+        """True if this configuration alone is claimed to enforce it; what a service decides is not in it."""
+        return any(
+            claim.verdict == "enforced" and not any(isinstance(r, Component) for r in claim.reach.requires)
+            for claim in self.about(statement, surface)
+        )
+
+    def left_to_others(self, statement: str, action: Action) -> bool:
+        """True if every claim about it requires that such actions are denied by another target."""
+        return all(
+            any(isinstance(r, Denied) and type(r.action) is type(action) for r in claim.reach.requires)
+            for claim in self.about(statement, action.surface)
+            if claim.verdict == "enforced"
+        )
+
+    def stricter_at(self, locator: str, surface: Surface) -> bool:
+        """True if the entry, or one that contains it, is said to forbid more than its statement."""
+        return bool(locator) and any(
+            longest_prefix(locator, claim.locators) is not None
+            for claim in self._config.claims
+            if claim.fidelity == "stricter" and surface in claim.reach.surfaces
+        )
+
+    @cached_property
+    def places(self) -> frozenset[str]:
+        """Every locator there is."""
+        return frozenset(place for artifact in self._config.artifacts for place in places(artifact))
+
+
+def compare(rendered: Rendered, actions: Iterable[Action]) -> Comparison:
+    """Compare over some actions."""
+    claimed = Claimed(rendered.config)
+    failures: list[str] = []
+    excused: dict[str, list[str]] = {"looser": [], "stricter": []}
+    for action in actions:
+        decision = decide(rendered.policy, action)
+        if decision.effect is Effect.UNMANAGED:
+            continue  # nothing is promised, so nothing is compared
+        ruling = ruling_of(rendered.native, action)
+        kind, finding = _judge(rendered.policy, claimed, action, decision, ruling)
+        if kind in excused:
+            excused[kind].append(finding)
+        elif finding:
+            failures.append(finding)
+    return Comparison(tuple(failures), tuple(excused["looser"]), tuple(excused["stricter"]))
+
+
+def ruling_of(native: Native, action: Action) -> Ruling | None:
+    """The ruling on an action, or on what it does on the machine where the target sees only that."""
+    ruling = native.permits(action)
+    if ruling is not None:
+        return ruling
+    effect = direct(action)
+    return native.permits(effect) if effect is not None else None
+
+
+def _judge(
+    policy: EffectivePolicy, claimed: Claimed, action: Action, decision: Decision, ruling: Ruling | None
+) -> tuple[str, str]:
+    if ruling is None:
+        return _mute(claimed, action, decision)
+    said = (
+        f"{shown(action)}: policy {_said(decision)}, target {ruling.effect} by {ruling.locator or 'default'}"
+    )
+    if ruling.locator and ruling.locator not in claimed.places:
+        return "", f"{said}, which is in no document"
+    if ruling.effect.strictness < decision.effect.strictness:
+        return _looser(claimed, action, decision, said)
+    if ruling.effect.strictness > decision.effect.strictness:
+        return _stricter(policy, claimed, action, ruling, said)
+    return "", ""
+
+
+def _mute(claimed: Claimed, action: Action, decision: Decision) -> tuple[str, str]:
+    """A claim that needs actions of this kind denied elsewhere may leave them to that place."""
+    held = claimed.held(decision.statement, action.surface)
+    if decision.effect is Effect.ALLOW or not held or claimed.left_to_others(decision.statement, action):
+        return "", ""
+    return "", f"{shown(action)}: claims to enforce {_said(decision)}, yet its reader has no ruling on it"
+
+
+def _looser(claimed: Claimed, action: Action, decision: Decision, said: str) -> tuple[str, str]:
+    if claimed.held(decision.statement, action.surface):
+        return "", f"LOOSER {said}, although {decision.statement} is claimed enforced"
+    # Where this target speaks of nothing, another one has to; the join over a Runtime sees to that.
+    return ("looser", said) if claimed.about(decision.statement, action.surface) else ("", "")
+
+
+def _stricter(
+    policy: EffectivePolicy, claimed: Claimed, action: Action, ruling: Ruling, said: str
+) -> tuple[str, str]:
+    granting = [s for s in blamed(policy, action) if claimed.about(s, action.surface)]
+    if not granting:
+        return "", ""  # nobody here speaks of what grants it
+    open_ = any(not claimed.held(statement, action.surface) for statement in granting)
+    if open_ or claimed.stricter_at(ruling.locator, action.surface):
+        return "stricter", said
+    return "", f"STRICTER {said}, and no claim says so"
+
+
+def blamed(policy: EffectivePolicy, action: Action) -> Iterator[str]:
+    """The statement of every aspect that speaks of an action, each asked alone."""
+    for aspect in ASPECTS:
+        decision = decide(_alone(policy, aspect), action)
+        if decision.statement:
+            yield decision.statement
+
+
+def _alone(policy: EffectivePolicy, aspect: str) -> EffectivePolicy:
+    others = {name: None for name in ASPECTS if name != aspect}
+    return EffectivePolicy(msgspec.structs.replace(policy.doc, **others))
+
+
+def shown(action: Action) -> str:
+    """An action in one line."""
+    plain = msgspec.to_builtins(action)
+    kind, surface = plain.pop("kind"), plain.pop("surface")
+    return f"{kind}@{surface} {msgspec.json.encode(plain).decode()}"
+
+
+def _said(decision: Decision) -> str:
+    return f"{decision.effect} by {decision.statement}"
