@@ -153,8 +153,6 @@ class _Reader:
                 words.append(None)
             self.visit_named(child)
         command = SimpleCommand(tuple(words), tuple(names), expands=_expands(node))
-        if words and words[0] is not None and (words[0] in RESERVED or _ASSIGNMENT.match(words[0])):
-            self.doubt("a keyword or an assignment stands where a program is named")
         self.add(command, start)
         self.mark_redirects(node, start)
 
@@ -267,8 +265,11 @@ class _Reader:
         if not command.argv:
             self.commands.insert(at, command)
             return
-        if command.argv[0] is None:
+        program = command.argv[0]
+        if program is None:
             self.doubt("the program is computed")
+        elif program in RESERVED or _ASSIGNMENT.match(program):
+            self.doubt("a keyword or an assignment stands where a program is named")
         inner = unwrap(command.argv)
         self.commands.insert(at, msgspec.structs.replace(command, wraps=inner is not None))
         if inner is not None:
