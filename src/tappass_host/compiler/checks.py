@@ -10,6 +10,7 @@ from tappass_host.policy.effect import Effect
 from tappass_host.policy.errors import UnsatisfiableError
 from tappass_host.policy.surfaces import Surface
 from tappass_host.sdk.artifacts import Artifact
+from tappass_host.sdk.contract import ProviderInfo
 from tappass_host.sdk.reader import Native, Ruling
 
 # Where a use itself acts, most telling first.
@@ -44,14 +45,22 @@ def unmet_needs(topology: Topology, rendering: Rendering, natives: Natives) -> I
     """Needs that the configuration around a use does not permit, one sentence each."""
     for use in topology.order:
         info = topology.infos[use]
-        surface = next((s for s in _OWN if s in info.brings), "self")
+        surface = _own_surface(info)
         for need in rendering.uses[use].config.needs:
             placed = PlacedNeed(use, info.id, need)
             for outer in topology.enclosers(use):
                 ruling = natives.of(outer).permits(action(placed, surface))
                 if _stands_in_the_way(ruling) and not _carried(placed, surface, outer, rendering, natives):
                     assert ruling is not None
-                    yield f"{placed}, which {outer} ({topology.infos[outer].id}) {_says(ruling, rendering, outer)}"
+                    said = _says(ruling, rendering, outer)
+                    yield f"{placed}, which {outer} ({topology.infos[outer].id}) {said}"
+
+
+def _own_surface(info: ProviderInfo) -> Surface:
+    for surface in _OWN:
+        if surface in info.brings:
+            return surface
+    return "self"
 
 
 def _stands_in_the_way(ruling: Ruling | None) -> bool:

@@ -107,6 +107,6 @@ def ordered(statements: Iterable[StatementCoverage]) -> tuple[StatementCoverage,
 def by_control(
     coverage: Coverage, tags: Mapping[str, Iterable[str]]
 ) -> dict[str, tuple[StatementCoverage, ...]]:
-    """For each compliance tag its statements, in the order of the coverage. Others than covered are left out."""
+    """For each compliance tag its statements, in the order of the coverage."""
     wanted = {tag: frozenset(ids) for tag, ids in sorted(tags.items())}
     return {tag: tuple(s for s in coverage.statements if s.id in ids) for tag, ids in wanted.items()}

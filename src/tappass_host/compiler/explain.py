@@ -80,9 +80,11 @@ def explain_statement(plan: Plan, statement: str) -> Explanation | None:
 
 def explain_native(plan: Plan, text: str) -> tuple[Origin, ...]:
     """Native entries with this locator or this text, exactly; failing that, those that contain the text."""
+    if not text:
+        return ()
     entries = [entry for use in plan.uses for entry in _entries(use)]
     exact = tuple(entry for entry in entries if text in (entry.locator, entry.text))
-    return exact or tuple(entry for entry in entries if text and text in entry.text)
+    return exact or tuple(entry for entry in entries if text in entry.text)
 
 
 def _said(plan: Plan, statement: str) -> tuple[Provenance | None, Annotation | None]:

@@ -1,9 +1,9 @@
 """What a Runtime says about restrictions that nobody holds: refuse, make stricter, or warn."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple, cast
 
-from tappass_host.compiler.coverage import Coverage, StatementCoverage
+from tappass_host.compiler.coverage import OPEN, Coverage, StatementCoverage
 from tappass_host.compiler.recipe import GapAction, GapKey, Recipe
 from tappass_host.compiler.stricter import Rewrite, stricter
 from tappass_host.policy.errors import UnsatisfiableError
@@ -21,7 +21,7 @@ _CONSTRAINTS: Final = frozenset(
         "mcp.servers.max_result_kb",
     }
 )
-_SHOWN: Final = 20
+_SHOWN: Final = 3
 
 
 class Settlement(NamedTuple):
@@ -63,7 +63,7 @@ def settle(
         if row.id in rewritten:
             continue
         statement = by_id.get(row.id)
-        action = _action(recipe, policy, statement or _runtime(row))
+        action = _action(recipe, policy, statement or _runtime(row), coverage.unmanaged)
         if action == "stricter" and statement is not None and statement.id in _ids(policy):
             made = stricter(policy, statement)
             if made is not None:
@@ -73,7 +73,7 @@ def settle(
         (warned if action == "warn" else refused).append(row)
     if refused:
         raise _refusal(refused)
-    return Settlement(policy, tuple(rewrites), tuple(_line(row) for row in warned))
+    return Settlement(policy, tuple(rewrites), _lines(warned))
 
 
 def _ids(policy: Policy) -> frozenset[str]:
@@ -85,24 +85,34 @@ def _runtime(row: StatementCoverage) -> Statement:
     return Statement(row.id, row.id.partition("[")[0], "", row.polarity)
 
 
-def _action(recipe: Recipe, policy: Policy, statement: Statement) -> GapAction:
+def _action(recipe: Recipe, policy: Policy, statement: Statement, unmanaged: Collection[str]) -> GapAction:
     # In observe mode native files carry little on purpose, so that nothing is enforced but self-protection.
-    return "warn" if policy.mode == "observe" else recipe.gap_action(gap_key(statement))
+    # About an unmanaged aspect nothing is promised, though self-protection still says what it can there.
+    if policy.mode == "observe" or statement.aspect in unmanaged:
+        return "warn"
+    return recipe.gap_action(gap_key(statement))
 
 
-def _line(row: StatementCoverage) -> str:
-    open_ = [p for p in row.places if p.verdict in ("gap", "unenforceable")]
-    where = ", ".join(dict.fromkeys(f"{p.use}/{p.surface}" for p in open_))
-    why = next((p.reason for p in open_ if p.reason), "")
-    return f"{row.id}: {row.verdict} on {where}" + (f" ({why})" if why else "")
+def _lines(rows: Iterable[StatementCoverage]) -> tuple[str, ...]:
+    """One line for all statements of an aspect that are open at the same places for the same reason."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        open_ = [p for p in row.places if p.verdict in OPEN]
+        where = ", ".join(dict.fromkeys(f"{p.use}/{p.surface}" for p in open_))
+        why = next((p.reason for p in open_ if p.reason), "")
+        groups.setdefault((row.aspect, f"{row.verdict} on {where} ({why})"), []).append(row.id)
+    return tuple(f"{_named(ids)}: {what}" for (_, what), ids in groups.items())
+
+
+def _named(ids: list[str]) -> str:
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return ", ".join(ids[:_SHOWN]) + more
 
 
 def _refusal(refused: list[StatementCoverage]) -> UnsatisfiableError:
-    lines = [_line(row) for row in refused[:_SHOWN]]
-    more = f"\n  and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
-    listed = "".join(f"\n  {line}" for line in lines)
+    listed = "".join(f"\n  {line}" for line in _lines(refused))
     count = "one restriction" if len(refused) == 1 else f"{len(refused)} restrictions"
     return UnsatisfiableError(
-        f"this Runtime does not hold {count} of the policy:{listed}{more}",
+        f"this Runtime does not hold {count} of the policy:{listed}",
         remedy="add what holds them (tappass coverage --suggest), or let on_gap of the Runtime say warn",
     )

@@ -31,16 +31,22 @@ NOBODY: Final = "nobody speaks of it here"
 COOPERATIVE: Final = "holds only while {} cooperates"
 
 Spot = tuple[str, Surface]
+# Smallest is best: rank, needs cooperation, forbids too much, order of the use, id of the reach.
+_Key = tuple[int, bool, bool, int, str]
 
 
-class _Candidate(NamedTuple):
-    """A claim on one place; the smallest is the best."""
+class _Slot(NamedTuple):
+    """Where claims of one kind count: a place by its number, and how good they are there."""
 
-    rank: int
-    weaker: bool
-    stricter: bool
-    order: int
-    reach: str
+    spot: int
+    key: _Key
+    standing: Standing
+
+
+class _Best(NamedTuple):
+    """The best claim on a place so far."""
+
+    key: _Key
     by: str
     claim: Claim
     standing: Standing
@@ -61,16 +67,14 @@ def join(
         unmanaged: aspects of the signed policy that promise nothing.
         requirements: where requirements are judged; what they still ask is left in there.
     """
-    judge = requirements or Requirements(system)
     strict = CLOSED_BY_COMPULSION.difference(accept_cooperative)
-    found = _candidates(system, judge, strict)
     spots = tuple((use, surface) for use, member in system.members.items() for surface in member.brings)
+    found = _Candidates(system, requirements or Requirements(system), strict, spots).found()
     levels = _levels(system)
+    nothing: list[_Best | None] = [None] * len(spots)
     rows = (
-        _statement(
-            system, statement, levels.get(statement.id, ""), spots, found.get(statement.id, {}), strict
-        )
-        for statement in _union(system)
+        _statement(system, s, levels.get(s.id, ""), spots=spots, best=found.get(s.id, nothing), strict=strict)
+        for s in _union(system)
     )
     return Coverage(statements=ordered(rows), unmanaged=tuple(sorted(unmanaged)))
 
@@ -90,63 +94,76 @@ def _levels(system: System) -> dict[str, str]:
     return found
 
 
-def _candidates(
-    system: System, judge: Requirements, strict: frozenset[str]
-) -> dict[str, dict[Spot, _Candidate]]:
-    """Statement -> place -> the best claim there."""
-    found: dict[str, dict[Spot, _Candidate]] = {}
-    for order, member in enumerate(system.members.values()):
-        slots: dict[str, list[tuple[Spot, Standing]]] = {}
-        for claim in member.claims:
-            reach = claim.reach
-            if reach.id not in slots:
-                slots[reach.id] = _slots(system, judge, member, claim)
-            best = found.setdefault(claim.statement, {})
-            for spot, standing in slots[reach.id]:
-                candidate = _candidate(order, member.id, claim, standing, strict)
-                there = best.get(spot)
-                if there is None or candidate[:6] < there[:6]:
-                    best[spot] = candidate
-    return found
+class _Candidates:
+    """The best claim for each statement on each place.
+
+    Claims of one reach with one verdict count on the same places and are as good there, so that is worked out
+    once for all of them.
+    """
+
+    def __init__(
+        self, system: System, judge: Requirements, strict: frozenset[str], spots: tuple[Spot, ...]
+    ) -> None:
+        self.system, self.judge, self.strict = system, judge, strict
+        self.numbers = {spot: number for number, spot in enumerate(spots)}
+
+    def found(self) -> dict[str, list[_Best | None]]:
+        """Statement -> the best claim for each number of a place."""
+        found: dict[str, list[_Best | None]] = {}
+        for order, member in enumerate(self.system.members.values()):
+            known: dict[tuple[str, str, str, bool], list[_Slot]] = {}
+            for claim in member.claims:
+                closes = claim.statement.partition(".")[0] not in self.strict
+                kind = (claim.reach.id, claim.verdict, claim.fidelity, closes)
+                slots = known.get(kind)
+                if slots is None:
+                    slots = known[kind] = self._slots(order, member, claim, closes)
+                best = found.get(claim.statement)
+                if best is None:
+                    best = found[claim.statement] = [None] * len(self.numbers)
+                for number, key, standing in slots:
+                    there = best[number]
+                    if there is None or key < there[0]:
+                        best[number] = _Best(key, member.id, claim, standing)
+        return found
+
+    def _slots(self, order: int, member: Member, claim: Claim, closes: bool) -> list[_Slot]:
+        slots: list[_Slot] = []
+        for served in self.system.scope(member.id):
+            surfaces = [s for s in claim.reach.surfaces if (served, s) in self.numbers]
+            if surfaces:
+                standing = self.judge.standing(member.id, claim.reach, served)
+                key = _key(order, claim, standing, closes=closes)
+                slots += [_Slot(self.numbers[served, surface], key, standing) for surface in surfaces]
+        return slots
 
 
-def _slots(system: System, judge: Requirements, member: Member, claim: Claim) -> list[tuple[Spot, Standing]]:
-    return [
-        ((served, surface), judge.standing(member.id, claim.reach, served))
-        for served in system.scope(member.id)
-        for surface in claim.reach.surfaces
-        if surface in system.members[served].brings
-    ]
-
-
-def _candidate(order: int, use: str, claim: Claim, standing: Standing, strict: frozenset[str]) -> _Candidate:
+def _key(order: int, claim: Claim, standing: Standing, *, closes: bool) -> _Key:
     rank = max(WORSE[claim.verdict], WORSE[standing.verdict])
-    weaker = claim.reach.strength == "cooperative"
-    if weaker and rank < WORSE["unenforceable"] and claim.statement.partition(".")[0] in strict:
-        rank = WORSE["unenforceable"]
+    cooperative = claim.reach.strength == "cooperative"
+    if cooperative and not closes and rank < WORSE["unenforceable"]:
         # It closes nothing, but of several that close nothing it is the one worth reading about.
-        weaker = False
-    return _Candidate(rank, weaker, claim.fidelity == "stricter", order, claim.reach.id, use, claim, standing)
+        rank, cooperative = WORSE["unenforceable"], False
+    return rank, cooperative, claim.fidelity == "stricter", order, claim.reach.id
 
 
 def _statement(
     system: System,
     statement: Statement,
     level: str,
+    *,
     spots: tuple[Spot, ...],
-    best: dict[Spot, _Candidate],
+    best: list[_Best | None],
     strict: frozenset[str],
 ) -> StatementCoverage:
     surfaces = statement.surfaces
     closes = statement.aspect not in strict
     places = []
-    for spot in spots:
-        use, surface = spot
+    for (use, surface), found in zip(spots, best, strict=True):
         if surface not in surfaces:
             continue
-        candidate = best.get(spot)
-        if candidate is not None:
-            places.append(_place(use, surface, candidate, closes))
+        if found is not None:
+            places.append(_place(use, surface, found, closes))
         elif statement.id in system.members[use].policy.by_id:
             places.append(Place(use=use, surface=surface, verdict="gap", reason=NOBODY))
     return StatementCoverage(
@@ -162,17 +179,21 @@ def _statement(
 def _worst(places: list[Place]) -> StatementVerdict:
     if not places:
         return "vacuous"
-    worst = max(places, key=lambda p: (SEVERITY[p.verdict], p.verdict == "gap"))
-    return worst.verdict
+    found = {place.verdict for place in places}
+    return max(found, key=lambda verdict: (SEVERITY[verdict], verdict == "gap"))
 
 
-def _place(use: str, surface: Surface, found: _Candidate, closes: bool) -> Place:
-    claim, standing = found.claim, found.standing
-    reason = "; ".join(text for text in (claim.reason, standing.reason) if text)
-    verdict: PlaceVerdict = max(claim.verdict, standing.verdict, key=lambda v: WORSE[v])
+def _place(use: str, surface: Surface, found: _Best, closes: bool) -> Place:
+    _, by, claim, standing = found
+    reason = claim.reason or standing.reason
+    if claim.reason and standing.reason:
+        reason = f"{claim.reason}; {standing.reason}"
+    verdict: PlaceVerdict = claim.verdict
+    if WORSE[standing.verdict] > WORSE[claim.verdict]:
+        verdict = standing.verdict
     if claim.reach.strength == "cooperative" and not closes and verdict not in OPEN:
         verdict = "gap"
-        reason = "; ".join(text for text in (COOPERATIVE.format(found.by), reason) if text)
+        reason = COOPERATIVE.format(by) + (f"; {reason}" if reason else "")
     evidence = claim.reach.evidence
     return Place(
         use=use,
@@ -180,7 +201,7 @@ def _place(use: str, surface: Surface, found: _Candidate, closes: bool) -> Place
         verdict=verdict,
         strength=claim.reach.strength,
         fidelity=claim.fidelity,
-        by=found.by,
+        by=by,
         reach=claim.reach.id,
         reason=reason,
         locators=claim.locators,

@@ -5,6 +5,7 @@ services that a provider wants (`ProviderInfo.wants`) are added. The result is a
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final, get_args
 
 from tappass_host.compiler.providers import Providers, find
@@ -40,7 +41,7 @@ def parse_oneline(
     infos = _with_services(infos, providers)
     ids = _ids(infos)
     kernels = [use for use, info in zip(ids, infos, strict=True) if info.position == "kernel"]
-    outer = dict(zip(kernels, [*kernels[1:], ""], strict=True))
+    outer = dict(pairwise([*kernels, ""]))
     first = kernels[0] if kernels else ""
     uses = tuple(
         Use(id=use, provider=info.id, inside=first if info.position in _ENCLOSED else outer.get(use, ""))

@@ -11,7 +11,7 @@ from tappass_host.compiler.stricter import Rewrite
 from tappass_host.compiler.topology import Topology
 from tappass_host.policy.canonical import canonical_bytes, digest
 from tappass_host.policy.effective import EffectivePolicy
-from tappass_host.policy.errors import ProviderError
+from tappass_host.policy.errors import UnsatisfiableError
 from tappass_host.sdk.artifacts import Artifact, ArtifactPath, Launch
 from tappass_host.sdk.contract import Position, TargetCapabilities, TargetConfig
 from tappass_host.sdk.facts import Query
@@ -129,7 +129,7 @@ def launches_of(topology: Topology, rendering: Rendering) -> dict[str, Launch]:
     """How each use is started: its own launch behind those of the uses around it.
 
     Raises:
-        ProviderError: two of them want the same descriptor.
+        UnsatisfiableError: two of them want the same descriptor.
     """
     found: dict[str, Launch] = {}
     for use, rendered in rendering.uses.items():
@@ -157,7 +157,7 @@ def _wrapped(outer: Launch, inner: Launch) -> Launch:
     """A kernel's launch is a prefix: program and arguments of what it encloses follow it."""
     twice = sorted(outer.fds.keys() & inner.fds.keys())
     if twice:
-        raise ProviderError(f"{outer.program} and {inner.program} both want descriptor {twice[0]}")
+        raise UnsatisfiableError(f"{outer.program} and {inner.program} both want descriptor {twice[0]}")
     limits = {
         name: min(limit for limit in (outer.rlimits.get(name), inner.rlimits.get(name)) if limit is not None)
         for name in sorted({*outer.rlimits, *inner.rlimits})
@@ -177,17 +177,18 @@ def sealed(plan: Plan) -> Plan:
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
-    """The plan as plain JSON values. Documents of artifacts are named by digest: they lie beside it as files."""
-    return {**_document(plan), "digest": plan.digest}
+    """The plan as plain JSON values. Artifacts are named by digest: they lie beside it as files."""
+    document: dict[str, Any] = msgspec.json.decode(plan_json(plan))
+    return document
 
 
 def plan_json(plan: Plan) -> bytes:
     """The canonical JSON form: what `plan.json` holds."""
-    return canonical_bytes(plan_document(plan))
+    return canonical_bytes({**_document(plan), "digest": plan.digest})
 
 
 def _document(plan: Plan) -> dict[str, Any]:
-    plain: dict[str, Any] = {
+    return {
         "schema": SCHEMA,
         "runtime": {"name": plan.runtime, "digest": plan.runtime_digest},
         "policy": {"version": plan.policy_version, "digest": plan.policy_digest},
@@ -199,8 +200,6 @@ def _document(plan: Plan) -> dict[str, Any]:
         "rewrites": [rewrite._asdict() for rewrite in plan.rewrites],
         "warnings": plan.warnings,
     }
-    document: dict[str, Any] = msgspec.to_builtins(plain)
-    return document
 
 
 def _use_document(use: UsePlan) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Recipe(Part, frozen=True, kw_only=True):
 
     Attributes:
         uses: sorted by id; the order they were written in means nothing.
-        on_gap: what to do about a restriction that nobody holds; what is not given is in `ON_GAP`, else `warn`.
+        on_gap: what to do about a restriction nobody holds; by default as in `ON_GAP`, else `warn`.
         accept_cooperative: aspects where a claim counts that only holds while the target cooperates.
     """
 

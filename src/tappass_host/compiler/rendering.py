@@ -1,9 +1,9 @@
 """Rendering all uses of a Runtime so that they fit each other.
 
-Services come first, then what is enclosed, then kernels from the inside out, so that offers and needs flow one
-way. Two things flow back: what uses need of a service they turned out to be wired to, and where configuration
-files turned out to lie. So the uses are rendered again until nothing changes; a use whose inputs did not
-change is not rendered twice.
+Services come first, then what is enclosed, then kernels from the inside out, so that offers and needs flow
+one way. Two things flow back: what uses need of a service they turned out to be wired to, and where
+configuration files turned out to lie. So the uses are rendered again until nothing changes; a use whose
+inputs did not change is not rendered twice.
 """
 
 from collections.abc import Mapping

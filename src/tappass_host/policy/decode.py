@@ -13,7 +13,7 @@ from tappass_host.policy.wire import strict_json
 T = TypeVar("T")
 
 # msgspec ends its messages with " - at `$.a.b[0]`"; `[...]` stands for any value of a mapping.
-_PLACE: Final = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
+_PLACE: Final = re.compile(r" - at `(?:key` in `)?(\$[^`]*)`$")
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 
 
