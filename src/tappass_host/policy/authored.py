@@ -25,6 +25,8 @@ PRESETS = ("observer", "worker", "standard", "full")
 UNMANAGED = "unmanaged"
 Word = TypeVar("Word", bound=str)
 
+# An empty workspace says that no folder is one.
+_MAY_BE_EMPTY = ("filesystem.workspace",)
 _TOP = ("level", "id", "extends")
 _NOTES = ("reason", "owner", "url")
 _ABOUT = ("controls", *_NOTES)
@@ -167,7 +169,7 @@ class _Reader:
             typed = msgspec.convert(value, kind, strict=True)
         except msgspec.ValidationError as error:
             raise SchemaError(_plain(str(error)), source=self.document.at(path)) from None
-        if isinstance(typed, str):
+        if isinstance(typed, str) and (typed or field not in _MAY_BE_EMPTY):
             return self.grammar(lambda text: canonical_entry(field, text), typed, path)
         return typed
 

@@ -62,6 +62,8 @@ Tree = Entry | list[Entry] | Section
 
 def entry_text(field: str, value: Any) -> str:
     """The canonical text of a value, as in the id of its statement."""
+    if value == "":
+        return ""  # said on purpose: none of it
     detector = getattr(value, "detector", None)
     if isinstance(value, msgspec.Struct) and detector is not None:
         return f"{detector}:{value.action}:{value.direction}"  # type: ignore[attr-defined]

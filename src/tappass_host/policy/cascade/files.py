@@ -36,7 +36,9 @@ def narrow_filesystem(scope: Scope, above: Section, below: Section) -> Section:
 
 def _narrow_writable(scope: Scope, above: Section, below: Section, result: Section) -> None:
     workspace, listed = below.entry("workspace"), below.entries("read_write")
-    if workspace is not None and _may_write(scope, "workspace", above, workspace):
+    if workspace is not None and not workspace.value:
+        result.members["workspace"] = workspace
+    elif workspace is not None and _may_write(scope, "workspace", above, workspace):
         result.members["workspace"] = _same_or_own(writers(above), workspace)
     if listed is not None:
         kept = [_same_or_own(writers(above), e) for e in listed if _may_write(scope, "read_write", above, e)]
@@ -128,7 +130,7 @@ def _keep_denials(above: Section, result: Section) -> None:
 def writers(section: Section) -> list[Entry]:
     """What may be written: the workspace and the read_write list."""
     workspace = section.entry("workspace")
-    return [*([workspace] if workspace else []), *(section.entries("read_write") or ())]
+    return [*([workspace] if workspace and workspace.value else []), *(section.entries("read_write") or ())]
 
 
 def roots(section: Section) -> tuple[str, ...]:

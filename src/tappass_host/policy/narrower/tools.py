@@ -70,8 +70,20 @@ def _allowed(old: EffectivePolicy, rule: ToolRule, effect: str) -> bool:
     """True if the old policy lets through, or asks about, all that the rule speaks of."""
     if not looser(effect, _strictest_for(old, _members(rule))):
         return True
-    entries = old.tools.allow if effect == "allow" else (*old.tools.allow, *old.tools.ask)
-    return any(entry.rule.covers(rule) for entry in entries)
+    if any(
+        entry.rule.covers(rule) for entry in old.tools.allow if effect == "allow" or _reads_alike(entry.rule)
+    ):
+        return True
+    return effect == "ask" and any(entry.rule.covers(rule) for entry in old.tools.ask)
+
+
+def _reads_alike(rule: ToolRule) -> bool:
+    """True if the rule means the same calls as an allow and as an ask.
+
+    An ask looks through wrappers and at every port, an allow does not: under `default: deny`, asking about
+    `git push *` also asks about `env git push`, which allowing `git *` never let through.
+    """
+    return rule.spec is None or isinstance(rule.spec, PathRule)
 
 
 def _lost(new: EffectivePolicy, entries: tuple[ToolEntry, ...], effect: str) -> Iterator[Gap]:
