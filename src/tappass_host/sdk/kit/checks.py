@@ -72,12 +72,14 @@ def claims_are_sound(rendered: Rendered) -> Iterator[str]:
             yield f"{where}: made twice"
         seen.add((claim.statement, claim.reach.id))
         yield from (f"{where}: {why}" for why in _faults(claim))
+        said = rendered.policy.by_id.get(claim.statement)
+        # A grant can hold because the target leaves it open; a restriction never holds by itself.
+        if said and said.polarity == "restrict" and claim.verdict == "enforced" and not claim.locators:
+            yield f"{where}: an enforced restriction, and no entry holds it"
     yield from _reaches(rendered.config)
 
 
 def _faults(claim: Claim) -> Iterator[str]:
-    if claim.verdict != "unenforceable" and not claim.locators:
-        yield f"{claim.verdict}, and no entry holds it"
     if claim.verdict != "enforced" and not claim.reason:
         yield f"{claim.verdict}, and no reason is given"
     if claim.verdict == "enforced" and claim.reach.escape:

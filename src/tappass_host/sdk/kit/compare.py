@@ -7,7 +7,7 @@ a statement that grants the action is claimed less than enforced. All else fails
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -22,7 +22,7 @@ from tappass_host.sdk.contract import TargetConfig
 from tappass_host.sdk.kit.subject import Rendered
 from tappass_host.sdk.kit.universe import direct
 from tappass_host.sdk.locators import longest_prefix, places
-from tappass_host.sdk.reader import Native, Ruling
+from tappass_host.sdk.reader import Ruling
 
 
 class Comparison(NamedTuple):
@@ -78,73 +78,69 @@ class Claimed:
 
 def compare(rendered: Rendered, actions: Iterable[Action]) -> Comparison:
     """Compare over some actions."""
-    claimed = Claimed(rendered.config)
-    failures: list[str] = []
-    excused: dict[str, list[str]] = {"looser": [], "stricter": []}
+    judge = _Judge(rendered)
+    found: dict[str, list[str]] = {"failure": [], "looser": [], "stricter": []}
     for action in actions:
-        decision = decide(rendered.policy, action)
+        kind, finding = judge.judge(action)
+        if kind:
+            found[kind].append(finding)
+    return Comparison(*(tuple(found[kind]) for kind in ("failure", "looser", "stricter")))
+
+
+_FINE: Final = ("", "")
+
+
+class _Judge:
+    """Judges one action at a time: what kind of difference there is, if any, and its text."""
+
+    def __init__(self, rendered: Rendered) -> None:
+        self._rendered = rendered
+        self._claimed = Claimed(rendered.config)
+
+    def judge(self, action: Action) -> tuple[str, str]:
+        decision = decide(self._rendered.policy, action)
         if decision.effect is Effect.UNMANAGED:
-            continue  # nothing is promised, so nothing is compared
-        ruling = ruling_of(rendered.native, action)
-        kind, finding = _judge(rendered.policy, claimed, action, decision, ruling)
-        if kind in excused:
-            excused[kind].append(finding)
-        elif finding:
-            failures.append(finding)
-    return Comparison(tuple(failures), tuple(excused["looser"]), tuple(excused["stricter"]))
+            return _FINE  # nothing is promised, so nothing is compared
+        ruling = self._rendered.native.permits(action)
+        if ruling is None:
+            return self._mute(action, decision)
+        by = ruling.locator or "its default"
+        said = f"{shown(action)}: policy {_said(decision)}, target {ruling.effect} by {by}"
+        if ruling.locator and ruling.locator not in self._claimed.places:
+            return "failure", f"{said}, which is in no document"
+        difference = ruling.effect.strictness - decision.effect.strictness
+        if difference < 0:
+            return self._looser(action, decision, said)
+        return self._stricter(action, ruling, said) if difference > 0 else _FINE
 
+    def _mute(self, action: Action, decision: Decision) -> tuple[str, str]:
+        """No ruling on what is claimed enforced, unless it is ruled on as what it does on the machine."""
+        held = self._claimed.held(decision.statement, action.surface)
+        if decision.effect is Effect.ALLOW or not held:
+            return _FINE
+        effect = direct(action)
+        ruled = effect is not None and self._rendered.native.permits(effect) is not None
+        if ruled or self._claimed.left_to_others(decision.statement, action):
+            return _FINE
+        return (
+            "failure",
+            f"{shown(action)}: claims to enforce {_said(decision)}, yet its reader does not rule",
+        )
 
-def ruling_of(native: Native, action: Action) -> Ruling | None:
-    """The ruling on an action, or on what it does on the machine where the target sees only that."""
-    ruling = native.permits(action)
-    if ruling is not None:
-        return ruling
-    effect = direct(action)
-    return native.permits(effect) if effect is not None else None
+    def _looser(self, action: Action, decision: Decision, said: str) -> tuple[str, str]:
+        if self._claimed.held(decision.statement, action.surface):
+            return "failure", f"LOOSER {said}, although {decision.statement} is claimed enforced"
+        # Where this target speaks of nothing, another one has to; the join over a Runtime sees to that.
+        return ("looser", said) if self._claimed.about(decision.statement, action.surface) else _FINE
 
-
-def _judge(
-    policy: EffectivePolicy, claimed: Claimed, action: Action, decision: Decision, ruling: Ruling | None
-) -> tuple[str, str]:
-    if ruling is None:
-        return _mute(claimed, action, decision)
-    said = (
-        f"{shown(action)}: policy {_said(decision)}, target {ruling.effect} by {ruling.locator or 'default'}"
-    )
-    if ruling.locator and ruling.locator not in claimed.places:
-        return "", f"{said}, which is in no document"
-    if ruling.effect.strictness < decision.effect.strictness:
-        return _looser(claimed, action, decision, said)
-    if ruling.effect.strictness > decision.effect.strictness:
-        return _stricter(policy, claimed, action, ruling, said)
-    return "", ""
-
-
-def _mute(claimed: Claimed, action: Action, decision: Decision) -> tuple[str, str]:
-    """A claim that needs actions of this kind denied elsewhere may leave them to that place."""
-    held = claimed.held(decision.statement, action.surface)
-    if decision.effect is Effect.ALLOW or not held or claimed.left_to_others(decision.statement, action):
-        return "", ""
-    return "", f"{shown(action)}: claims to enforce {_said(decision)}, yet its reader has no ruling on it"
-
-
-def _looser(claimed: Claimed, action: Action, decision: Decision, said: str) -> tuple[str, str]:
-    if claimed.held(decision.statement, action.surface):
-        return "", f"LOOSER {said}, although {decision.statement} is claimed enforced"
-    # Where this target speaks of nothing, another one has to; the join over a Runtime sees to that.
-    return ("looser", said) if claimed.about(decision.statement, action.surface) else ("", "")
-
-
-def _stricter(
-    policy: EffectivePolicy, claimed: Claimed, action: Action, ruling: Ruling, said: str
-) -> tuple[str, str]:
-    granting = [s for s in blamed(policy, action) if claimed.about(s, action.surface)]
-    if not granting:
-        return "", ""  # nobody here speaks of what grants it
-    open_ = any(not claimed.held(statement, action.surface) for statement in granting)
-    if open_ or claimed.stricter_at(ruling.locator, action.surface):
-        return "stricter", said
-    return "", f"STRICTER {said}, and no claim says so"
+    def _stricter(self, action: Action, ruling: Ruling, said: str) -> tuple[str, str]:
+        spoken = [s for s in blamed(self._rendered.policy, action) if self._claimed.about(s, action.surface)]
+        if not spoken:
+            return _FINE  # nobody here speaks of what grants it
+        open_ = any(not self._claimed.held(statement, action.surface) for statement in spoken)
+        if open_ or self._claimed.stricter_at(ruling.locator, action.surface):
+            return "stricter", said
+        return "failure", f"STRICTER {said}, and no claim says so"
 
 
 def blamed(policy: EffectivePolicy, action: Action) -> Iterator[str]:
@@ -164,7 +160,8 @@ def shown(action: Action) -> str:
     """An action in one line."""
     plain = msgspec.to_builtins(action)
     kind, surface = plain.pop("kind"), plain.pop("surface")
-    return f"{kind}@{surface} {msgspec.json.encode(plain).decode()}"
+    said = {name: value for name, value in plain.items() if value not in ("", [], {})}
+    return f"{kind}@{surface} {msgspec.json.encode(said).decode()}"
 
 
 def _said(decision: Decision) -> str:

@@ -9,7 +9,7 @@ from tappass_host.policy.actions import Action
 from tappass_host.policy.decide import decide
 from tappass_host.policy.model import McpServer, Policy
 from tappass_host.policy.statements import statements
-from tappass_host.sdk.kit.compare import Claimed, ruling_of, shown
+from tappass_host.sdk.kit.compare import Claimed, shown
 from tappass_host.sdk.kit.subject import Rendered
 
 # Lists of grants, and denies that may be added, per aspect and field.
@@ -100,7 +100,7 @@ def no_looser(before: Rendered, after: Rendered, actions: Iterable[Action]) -> I
     """Actions that are permitted more after a step, although the policy says no less of them."""
     claimed = Claimed(after.config)
     for action in actions:
-        old, new = ruling_of(before.native, action), ruling_of(after.native, action)
+        old, new = before.native.permits(action), after.native.permits(action)
         if old is None or new is None or new.effect.strictness >= old.effect.strictness:
             continue
         was, now = decide(before.policy, action), decide(after.policy, action)
