@@ -229,7 +229,9 @@ def _compiled(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except (re2.error, UnicodeError) as error:
-        raise ValueError(f"pattern is not RE2: {error}") from None
+        why = error.args[0] if error.args else error
+        text = why.decode(errors="replace") if isinstance(why, bytes) else str(why)
+        raise ValueError(f"pattern is not RE2: {text}") from None
 
 
 def _check_folder(folder: str) -> None:

@@ -36,7 +36,8 @@ _FREE_OF_BUDGET = 2048
 _MAX_PROGRESS = 500
 # Only short lines are remembered, so that a hostile caller cannot fill the memory.
 _MAX_CACHED = 1024
-_MAX_DEPTH = 150
+# Of nodes, scripts inside scripts included: three or four Python frames each.
+_MAX_DEPTH = 100
 _MAX_WRAPPERS = 8
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[.*\])?\+?=", re.ASCII | re.DOTALL)
 
@@ -68,16 +69,16 @@ class CommandLine(msgspec.Struct, frozen=True):
 
 def parse_command_line(text: str) -> CommandLine:
     """Read a shell line; never raises: what cannot be read is opaque."""
-    return _parse(text, 0) if len(text) > _MAX_CACHED else _remembered(text)
+    return _parse(text) if len(text) > _MAX_CACHED else _remembered(text)
 
 
 @lru_cache(maxsize=256)
 def _remembered(text: str) -> CommandLine:
-    return _parse(text, 0)
+    return _parse(text)
 
 
-def _parse(text: str, wrappers: int) -> CommandLine:
-    reader = _Reader(wrappers)
+def _parse(text: str, wrappers: int = 0, depth: int = 0) -> CommandLine:
+    reader = _Reader(wrappers, depth)
     try:
         source = text.encode()
     except UnicodeEncodeError:
@@ -92,11 +93,11 @@ def _parse(text: str, wrappers: int) -> CommandLine:
 
 
 class _Reader:
-    def __init__(self, wrappers: int) -> None:
+    def __init__(self, wrappers: int, depth: int) -> None:
         self.commands: list[SimpleCommand] = []
         self.why = ""
         self.wrappers = wrappers
-        self.depth = 0
+        self.depth = depth
         self.source = b""
 
     def doubt(self, why: str) -> None:
@@ -158,6 +159,7 @@ class _Reader:
 
     def visit_named(self, node: "Node") -> None:
         if node.type == "variable_assignment":
+            check_gaps(node, self.source)
             self.visit_children(node)
         elif node.is_named:
             self.visit(node)
@@ -291,7 +293,7 @@ class _Reader:
             self.commands.append(SimpleCommand((), via_wrapper=True))
 
     def add_script(self, script: str) -> None:
-        line = _parse(script, self.wrappers)
+        line = _parse(script, self.wrappers, self.depth)
         self.commands += [msgspec.structs.replace(command, via_wrapper=True) for command in line.commands]
         if line.opaque:
             self.doubt(line.why)

@@ -50,7 +50,6 @@ _PREFIXES: dict[str, Options] = {
     "ltrace": Options("fcCiSrtT", "aeosnpuxl"),
     "nice": Options("0123456789-", "n", "", "", "adjustment"),
     "nohup": Options(),
-    "noglob": Options(),
     "numactl": Options("", "", "", "localalloc all", "interleave membind cpunodebind physcpubind preferred"),
     "prlimit": Options("", "", "cdefilmnqrstuvxy"),
     "proot": Options("0", "rbqwRS"),
@@ -87,8 +86,12 @@ _PREFIXES: dict[str, Options] = {
     ),
 }
 _PREFIXES |= {"eatmydata": Options(), "gnutime": _PREFIXES["time"], "gtimeout": _PREFIXES["timeout"]}
+# Precommand modifiers of zsh 5.9, which runs the line where it is the user's shell.
+_PREFIXES |= {"-": Options(), "nocorrect": Options(), "noglob": Options(), "repeat": Options(operands=1)}
 
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ksh93", "mksh", "ash", "rbash", "fish"})
+# Their syntax differs too much to be read as that of bash.
+_FOREIGN = frozenset({"zsh", "fish"})
 _SHELL_FLAGS = frozenset(
     (
         "--login",
@@ -278,7 +281,8 @@ def _script(argv: Argv, at: int) -> Inner:
     text = argv[at] if at < len(argv) else None
     if text is None or None in argv[1:at]:
         return Inner(opaque="a shell script that is computed")
-    return Inner(scripts=(text,))
+    foreign = "a script in the language of another shell" if base_name(argv[0] or "") in _FOREIGN else ""
+    return Inner(scripts=(text,), opaque=foreign)
 
 
 def _file(argv: Argv, at: int) -> Inner | None:
