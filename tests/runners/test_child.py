@@ -211,7 +211,8 @@ def hostile(make_manifest, monkeypatch, now):
     def go(script, **kwargs):
         monkeypatch.setattr(process, "COMMAND", ("-I", "-c", HOSTILE_CHILD + script))
         manifest = make_manifest(
-            host_functions=(HostFunction(name="big"), HostFunction(name="f")), limits={"wall_ms": 1000}
+            host_functions=(HostFunction(name="big"), HostFunction(name="f")),
+            limits={"wall_ms": 1000, "stdout_bytes": 1000},
         )
         return run(manifest, "1", now=now, **kwargs)
 

@@ -128,6 +128,21 @@ def test_keyword_only_and_open_ended_functions_are_checked(run_code):
     assert run_code("f(path='b', x=1)", host_functions={"f": function}, declared=declared).status == "denied"
 
 
+def test_a_second_argument_of_the_same_name_does_not_hide_the_first(run_code):
+    declared = (HostFunction(name="f", constraints={"path": Constraint(const="good")}),)
+    seen = []
+
+    def function(path, /, **more):
+        seen.append((path, more))
+
+    assert (
+        run_code("f('evil', path='good')", host_functions={"f": function}, declared=declared).status
+        == "denied"
+    )
+    assert run_code("f('good', x='evil')", host_functions={"f": function}, declared=declared).status == "ok"
+    assert seen == [("good", {"x": "evil"})]
+
+
 def test_no_more_calls_than_allowed(run_code):
     spy = Spy()
     declared = (HostFunction(name="f", max_calls=2),)
@@ -236,6 +251,19 @@ def test_an_async_function_that_hangs_ends_with_the_run(monty, make_manifest, no
 
     assert asyncio.run(main()).status == "timeout"
     assert cancelled == [True]
+
+
+def test_cancelling_at_once(monty, make_manifest, now):
+    data = make_manifest(limits={"cpu_time_ms": 60_000, "wall_ms": 60_000})
+
+    async def main():
+        task = asyncio.create_task(arun(data, "while True: pass", now=now))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 10)
+
+    asyncio.run(main())
 
 
 def test_cancelling_while_an_async_function_hangs(monty, make_manifest, now):

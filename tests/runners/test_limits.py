@@ -78,6 +78,15 @@ def test_output_comes_while_the_code_runs(run_code):
     assert seen == ["early\n"]
 
 
+@pytest.mark.parametrize("error", [ValueError, BrokenPipeError, KeyboardInterrupt])
+def test_an_error_of_the_listener_is_the_callers_own(run_code, error):
+    def listener(text):
+        raise error(text)
+
+    with pytest.raises(error):
+        run_code("print('x')", on_stdout=listener)
+
+
 def test_a_pretended_limit_is_only_an_error(run_code):
     for code in ("raise TimeoutError('no')", "raise MemoryError('no')", "raise PermissionError('no')"):
         assert run_code(code).status == "error"

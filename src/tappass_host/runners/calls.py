@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tappass_host.policy.canonical import digest
+from tappass_host.runners.arguments import objection
 from tappass_host.runners.engines import Kind
 from tappass_host.runners.plain import to_plain
 from tappass_host.runners.result import Call
@@ -57,20 +58,20 @@ class HostCalls:
 
     def call(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Answer:
         """Judge and make one call; the answer is what the child will return or raise."""
-        print_of = _args_digest(args, kwargs)
+        seen = _args_digest(args, kwargs)
         declared, function = self._declared.get(name), self._functions.get(name)
         if declared is None or function is None:
             why = "not declared as a host function" if declared is None else "declared, but not provided here"
-            self.record(name, print_of, "deny", why)
+            self.record(name, seen, "deny", why)
             return _raises("NameError", f"name '{name}' is not defined: {why}")
         reason = self._objection(declared, function, args, kwargs)
         if reason and not self._observe:
-            return self._refuse(name, print_of, reason)
+            return self._refuse(name, seen, reason)
         try:
             answer = self._make(name, function, args, kwargs)
         except RefusedError as refused:
-            return self._refuse(name, print_of, str(refused))
-        self.record(name, print_of, "observe" if reason else "allow", reason)
+            return self._refuse(name, seen, str(refused))
+        self.record(name, seen, "observe" if reason else "allow", reason)
         return answer
 
     def record(self, name: str, args_digest: str, verdict: str, reason: str) -> None:
@@ -85,7 +86,7 @@ class HostCalls:
     ) -> str:
         if declared.max_calls is not None and self._made.get(declared.name, 0) >= declared.max_calls:
             return f"no more than {declared.max_calls} calls are allowed"
-        return _constraint_objection(declared, function, args, kwargs) if declared.constraints else ""
+        return objection(function, args, kwargs, declared.constraints) if declared.constraints else ""
 
     def _refuse(self, name: str, args_digest: str, reason: str) -> Answer:
         self.record(name, args_digest, "deny", reason)
@@ -102,34 +103,6 @@ class HostCalls:
             raise
         except Exception as error:  # noqa: BLE001  whatever a host function raises belongs inside the sandbox
             return _raises(*_as_builtin(error))
-
-
-def _constraint_objection(
-    declared: HostFunction, function: HostCallable, args: list[Any], kwargs: dict[str, Any]
-) -> str:
-    """Judge the arguments that are given, by name: a constraint cannot be dodged by position."""
-    try:
-        signature = inspect.signature(function)
-        bound = signature.bind(*args, **kwargs)
-    except (TypeError, ValueError) as error:
-        return f"the arguments cannot be named: {error}"
-    named, known, open_ended = dict(bound.arguments), set(), False
-    for parameter in signature.parameters.values():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            if named.pop(parameter.name, ()):
-                return "positional arguments without a name cannot be judged"
-        elif parameter.kind is parameter.VAR_KEYWORD:
-            open_ended = True
-            named |= named.pop(parameter.name, {})
-        else:
-            known.add(parameter.name)
-    for argument, constraint in declared.constraints.items():
-        if argument not in known and not open_ended:
-            return f"the function has no argument {argument}, which the policy constrains"
-        why = constraint.check(named[argument]) if argument in named else None
-        if why is not None:
-            return f"{argument} {why}"
-    return ""
 
 
 def _as_builtin(error: Exception) -> tuple[str, str]:

@@ -20,6 +20,10 @@ class FrameError(Exception):
     """The other side broke the protocol: too long, cut off, or not a JSON object."""
 
 
+class ClosedError(Exception):
+    """The other side is gone."""
+
+
 def encode(message: object) -> bytes:
     """Write one message, or any JSON value.
 
@@ -44,11 +48,14 @@ class Channel:
         Raises:
             ValueError: NaN or infinity, which JSON does not have.
             TypeError: a value JSON does not have.
-            OSError: the other side is gone.
+            ClosedError: the other side is gone.
         """
         payload = encode(message)
-        with self._sending:
-            self._sock.sendall(_LENGTH.pack(len(payload)) + payload)
+        try:
+            with self._sending:
+                self._sock.sendall(_LENGTH.pack(len(payload)) + payload)
+        except OSError as error:
+            raise ClosedError(str(error)) from error
 
     def receive(self, limit: int) -> bytes | None:
         """Read the payload of one frame, or None where the other side closed between frames.

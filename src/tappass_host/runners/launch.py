@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -15,9 +15,6 @@ from tappass_host.runners.gate import admit, read_manifest
 from tappass_host.runners.process import Child
 from tappass_host.runners.result import PolicyUsed, Result, TargetUsed, refusal
 from tappass_host.runners.session import Request, Session, policy_used
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 MAX_CODE = 1 << 20
 ManifestLike = bytes | str | os.PathLike[str]
@@ -66,28 +63,33 @@ async def arun(
     is over; plain ones, and `on_stdout`, run in the thread that serves the child.
     """
     import asyncio
+    import threading
 
     loop = asyncio.get_running_loop()
     children: list[Child] = []
-    waited: list[Future[Any]] = []
+    cancelled = threading.Event()
+
+    def started(child: Child) -> None:
+        children.append(child)
+        if cancelled.is_set():
+            child.kill()
 
     def settle(awaitable: Awaitable[Any]) -> Any:
-        waited.append(asyncio.run_coroutine_threadsafe(_awaited(awaitable), loop))
-        try:
-            return waited[-1].result(max(children[0].deadline - time.monotonic(), 0))
-        finally:
-            waited.pop().cancel()
+        waiting = asyncio.run_coroutine_threadsafe(_awaited(awaitable), loop)
+        children[0].on_kill.append(waiting.cancel)
+        if children[0].killed:
+            waiting.cancel()
+        return waiting.result()
 
     request = Request(code, input, dict(host_functions or {}), on_stdout)
-    work = partial(_execute, manifest, request, now, active_digests, settle=settle, started=children.append)
+    work = partial(_execute, manifest, request, now, active_digests, settle=settle, started=started)
     future = loop.run_in_executor(None, work)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
+        cancelled.set()
         for child in children:
             child.kill()
-        for coroutine in waited:
-            coroutine.cancel()
         await asyncio.wait([future])
         raise
 

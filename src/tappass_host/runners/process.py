@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 from tappass_host.policy.errors import MissingTargetError
 from tappass_host.runners.frames import Channel
@@ -22,6 +24,14 @@ COMMAND = ("-I", "-B", "-m", "tappass_host.runners.child")
 _STDERR_KEPT = 2000
 # How long a child that has reported may take to leave by itself, so that its usage is counted whole.
 _LEAVE_S = 1.0
+
+
+class End(NamedTuple):
+    """What is left of a child. A negative exit code is a signal; last words are the end of its stderr."""
+
+    usage: Usage
+    exit_code: int
+    last_words: str
 
 
 class Child:
@@ -36,12 +46,13 @@ class Child:
 
     def __init__(self, wall_s: float) -> None:
         self._started = time.monotonic()
-        self.deadline = self._started + wall_s
         self._process, self._socket = _spawn()
         self._alive = threading.Lock()
         self._reaped = False
         self.channel = Channel(self._socket)
-        self.timed_out = False
+        # Called when the group is killed: what the runner waits for on behalf of the child ends with it.
+        self.on_kill: list[Callable[[], object]] = []
+        self.timed_out = self.killed = False
         self._watchdog = threading.Timer(wall_s, self._expire)
         self._watchdog.daemon = True
         self._watchdog.start()
@@ -57,9 +68,12 @@ class Child:
             if not self._reaped:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self.pid, signal.SIGKILL)
+        self.killed = True
+        for each in tuple(self.on_kill):
+            each()
 
-    def finish(self) -> tuple[Usage, int, str]:
-        """End and reap the child; return its usage, its exit code (negative: signal) and its last words."""
+    def finish(self) -> End:
+        """End and reap the child."""
         self._socket.settimeout(_LEAVE_S)
         with contextlib.suppress(OSError):
             self._socket.recv(1)
@@ -72,7 +86,8 @@ class Child:
             code = self._process.returncode = os.waitstatus_to_exitcode(status)
         self._socket.close()
         wall_ms = int((time.monotonic() - self._started) * 1000)
-        return Usage(wall_ms, int((used.ru_utime + used.ru_stime) * 1000), _kib(used.ru_maxrss)), code, stderr
+        usage = Usage(wall_ms, int((used.ru_utime + used.ru_stime) * 1000), _kib(used.ru_maxrss))
+        return End(usage, code, stderr)
 
     def _expire(self) -> None:
         self.timed_out = True

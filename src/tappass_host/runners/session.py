@@ -13,9 +13,9 @@ from tappass_host.runners import messages as m
 from tappass_host.runners.calls import HTTP_GET, Answer, HostCallable, HostCalls, Settle
 from tappass_host.runners.confine import ResourceCaps
 from tappass_host.runners.engines import Spec, Status, version_matches
-from tappass_host.runners.frames import MAX_ARGUMENTS, MAX_TO_CHILD, FrameError, encode
+from tappass_host.runners.frames import MAX_ARGUMENTS, MAX_TO_CHILD, ClosedError, FrameError, encode
 from tappass_host.runners.gate import Admitted
-from tappass_host.runners.process import Child
+from tappass_host.runners.process import Child, End
 from tappass_host.runners.result import ErrorInfo, PolicyUsed, Result, TargetUsed
 from tappass_host.sdk.configs.interpreter import Manifest
 
@@ -88,13 +88,13 @@ class Session:
             done = self._talk()
         except (m.ProtocolError, FrameError) as error:
             broken = str(error)
-        except OSError:
-            pass  # The child is gone; its exit says why.
+        except ClosedError:
+            pass  # Its exit says why.
         finally:
             if done is None:
                 self.child.kill()
-            usage, code, last_words = self.child.finish()
-        status, failure = self._ending(done, broken, code, last_words)
+            end = self.child.finish()
+        status, failure = (done.status, done.error) if done else self._no_end(broken, end)
         return Result(
             status=status,
             ran=done.ran if done else self._handed_over,
@@ -103,7 +103,7 @@ class Session:
             error=failure,
             calls=tuple(self._calls.records),
             calls_dropped=self._calls.dropped,
-            usage=usage,
+            usage=end.usage,
             policy=policy_used(self._manifest),
             target=TargetUsed(self._engine.id, self._version),
         )
@@ -206,20 +206,17 @@ class Session:
             "imports_deny": list(manifest.imports.deny),
         }
 
-    def _ending(
-        self, done: m.Done | None, broken: str, code: int, last_words: str
-    ) -> tuple[Status, ErrorInfo | None]:
-        if done is not None:
-            return done.status, done.error
+    def _no_end(self, broken: str, end: End) -> tuple[Status, ErrorInfo]:
+        """Say what became of a child that did not report."""
         if self.child.timed_out and self._expires_first:
             return "timeout", ErrorInfo("ExpiredError", "the policy expired during the run")
         if self.child.timed_out:
             return "timeout", ErrorInfo("TimeoutError", "wall_ms exceeded")
         if broken:
             return "crashed", ErrorInfo("ProtocolError", broken)
-        if code == -signal.SIGXCPU:
+        if end.exit_code == -signal.SIGXCPU:
             return "timeout", ErrorInfo("TimeoutError", "cpu_time_ms exceeded")
-        said = last_words.strip().rpartition("\n")[2]
+        said = end.last_words.strip().rpartition("\n")[2]
         return "crashed", ErrorInfo(
-            "ChildCrashedError", f"exit code {code}: {said}" if said else f"exit code {code}"
+            "ChildCrashedError", f"exit code {end.exit_code}" + (f": {said}" if said else "")
         )
