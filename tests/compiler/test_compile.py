@@ -26,7 +26,7 @@ from tappass_host.policy.errors import (
 )
 from tappass_host.policy.grammar.constraints import Constraint
 from tappass_host.sdk.artifacts import Artifact, ArtifactPath
-from tappass_host.sdk.contract import TargetCapabilities
+from tappass_host.sdk.contract import Need, TargetCapabilities
 from tappass_host.sdk.facts import UNKNOWN
 
 LINE = "harness=agent,kernel=box,interpreter=calc"
@@ -145,6 +145,24 @@ def test_two_boxes_nest(fakes):
 def test_two_launches_that_want_one_descriptor_are_refused(fakes):
     with pytest.raises(UnsatisfiableError, match="both want descriptor 10"):
         fakes.compiled(fakes.policy(**FULL), TWO)
+
+
+def test_what_a_service_needs_has_to_be_possible_in_the_box_that_leads_to_it(fakes):
+    proxy = fakes.providers["proxy"]
+
+    def render(policy, target):
+        bridge = Need("exec", "/lib/bridge", "leads to the proxy")
+        return msgspec.structs.replace(proxy.render(policy, target), needs=(bridge,))
+
+    providers = {**fakes.providers, "proxy": proxy._replace(render=render)}
+    plan = fakes.compiled(fakes.policy(**FULL), LINE, providers=providers)
+    assert "filesystem.read_only[/lib/bridge]" in plan.use("box").policy.by_id
+    assert "filesystem.read_only[/lib/bridge]" not in plan.use("agent").policy.by_id
+    denied = {**FULL, "filesystem": m.Filesystem(workspace="/ws", deny_paths=("/lib",))}
+    with pytest.raises(
+        UnsatisfiableError, match=r"proxy \(proxy\) needs exec /lib/bridge .*deny_paths\[/lib\]"
+    ):
+        fakes.compiled(fakes.policy(**denied), LINE, providers=providers)
 
 
 # Needs that cannot be.
@@ -267,6 +285,7 @@ def test_questions_are_answered_until_none_is_left(fakes):
     )
     assert seen == ["path_kind:/opt/agent"]
     assert plan.asked == ()
+    assert plan.final
     assert notable(plan) == []
 
 
@@ -274,6 +293,7 @@ def test_unanswered_questions_are_in_the_plan_and_unmet_needs_are_warnings_until
     plan = fakes.compiled(fakes.policy(**FULL), LINE, options={"box": {"asks": True}})
     assert [(a.use, a.query.key) for a in plan.asked] == [("box", "path_kind:/opt/agent")]
     assert any("needs read /opt/agent" in line for line in plan.warnings)
+    assert not plan.final
 
 
 def test_a_question_that_stays_open_does_not_open_a_gap(fakes):
@@ -391,6 +411,7 @@ def test_in_observe_mode_gaps_are_warnings(fakes):
 def test_gaps_can_be_looked_at(fakes):
     plan = fakes.compiled(fakes.policy(filesystem=FILES), "harness=agent", refuse_gaps=False)
     assert plan.coverage.open()
+    assert not plan.final
 
 
 # Services.
@@ -519,3 +540,9 @@ def test_unproven_versions_and_previews_are_said(fakes):
         "box: provider box is a preview",
         "box: Box 1.0 is unproven here, tried were 0.9",
     ]
+
+
+def test_every_use_names_the_policy_that_was_signed(fakes, plan):
+    signed = fakes.compiled(fakes.policy(**FULL), LINE, policy_digest="sha256:signed")
+    assert {use.policy.digest for use in signed.uses} == {"sha256:signed"} == {signed.policy_digest}
+    assert {use.policy.digest for use in plan.uses} == {plan.policy_digest}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from tappass_host.compiler.needs import PlacedNeed, action
 from tappass_host.compiler.providers import read
-from tappass_host.compiler.rendering import Rendered, Rendering
+from tappass_host.compiler.rendering import Rendered, Rendering, placed
 from tappass_host.compiler.topology import Topology
 from tappass_host.policy.effect import Effect
 from tappass_host.policy.errors import UnsatisfiableError
@@ -42,18 +42,21 @@ class Natives:
 
 
 def unmet_needs(topology: Topology, rendering: Rendering, natives: Natives) -> Iterator[str]:
-    """Needs that the configuration around a use does not permit, one sentence each."""
+    """Needs that the configuration around a use does not permit, one sentence each.
+
+    What a service needs has to be possible inside every kernel that leads to it, too.
+    """
     for use in topology.order:
-        info = topology.infos[use]
-        surface = _own_surface(info)
-        for need in rendering.uses[use].config.needs:
-            placed = PlacedNeed(use, info.id, need)
-            for outer in topology.enclosers(use):
-                ruling = natives.of(outer).permits(action(placed, surface))
-                if _stands_in_the_way(ruling) and not _carried(placed, surface, outer, rendering, natives):
+        surface = _own_surface(topology.infos[use])
+        led = (k for s, k in sorted(rendering.wired) if s == use and topology.infos[k].position == "kernel")
+        around = tuple(dict.fromkeys((*topology.enclosers(use), *led)))
+        for need in placed(topology, rendering.uses[use].config, use):
+            for outer in around:
+                ruling = natives.of(outer).permits(action(need, surface))
+                if _stands_in_the_way(ruling) and not _carried(need, surface, outer, rendering, natives):
                     assert ruling is not None
                     said = _says(ruling, rendering, outer)
-                    yield f"{placed}, which {outer} ({topology.infos[outer].id}) {said}"
+                    yield f"{need}, which {outer} ({topology.infos[outer].id}) {said}"
 
 
 def _own_surface(info: ProviderInfo) -> Surface:
@@ -68,18 +71,18 @@ def _stands_in_the_way(ruling: Ruling | None) -> bool:
 
 
 def _carried(
-    placed: PlacedNeed, surface: Surface, outer: str, rendering: Rendering, natives: Natives
+    wanted: PlacedNeed, surface: Surface, outer: str, rendering: Rendering, natives: Natives
 ) -> bool:
     """Whether a service that the encloser is wired to carries the connection instead."""
-    if placed.need.kind != "connect":
+    if wanted.need.kind != "connect":
         return False
     for service, use in sorted(rendering.wired):
         if use == outer:
             offered = rendering.uses[service].config.offers
-            if any(placed.need.value == e.tcp for e in offered):
+            if any(wanted.need.value == e.tcp for e in offered):
                 return True
             ruling = (
-                natives.of(service).permits(action(placed, surface)) if natives.has_reader(service) else None
+                natives.of(service).permits(action(wanted, surface)) if natives.has_reader(service) else None
             )
             if ruling is not None and ruling.effect is Effect.ALLOW:
                 return True

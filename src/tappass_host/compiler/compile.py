@@ -68,6 +68,9 @@ def compile_runtime(
 ) -> Plan:
     """Compile a policy for a Runtime.
 
+    While the host still has questions to answer (`asked`), whatever hangs on the answers is rendered on the
+    safe side and neither refused nor rewritten: the plan is not `final` then.
+
     Args:
         policy: signed, verified and bound.
         recipe: the Runtime.
@@ -86,8 +89,16 @@ def compile_runtime(
         CeilingError: above the device ceiling.
         ProviderError: a provider breaks its contract.
     """
-    compiler = _Compiler(policy, recipe, providers, capabilities, around=surroundings, ceiling=ceiling)
-    return compiler.plan(policy_digest, refuse_gaps=refuse_gaps)
+    compiler = _Compiler(
+        policy,
+        recipe,
+        providers,
+        capabilities,
+        around=surroundings,
+        ceiling=ceiling,
+        policy_digest=policy_digest,
+    )
+    return compiler.plan(refuse_gaps=refuse_gaps)
 
 
 def compile_until_settled(
@@ -110,12 +121,20 @@ def compile_until_settled(
     Raises:
         ProviderError: a provider goes on asking.
     """
-    compiler = _Compiler(policy, recipe, providers, capabilities, around=surroundings, ceiling=ceiling)
+    compiler = _Compiler(
+        policy,
+        recipe,
+        providers,
+        capabilities,
+        around=surroundings,
+        ceiling=ceiling,
+        policy_digest=policy_digest,
+    )
     answers: dict[str, Answer | Unknown] = {}
     # Gaps and needs are judged only on what is known in the end.
     for final in (False, True):
         for _ in range(_ANSWER_ROUNDS):
-            plan = compiler.plan(policy_digest, refuse_gaps=refuse_gaps and final, final=final)
+            plan = compiler.plan(refuse_gaps=refuse_gaps and final, final=final)
             for asked in plan.asked:
                 if asked.query.key not in answers:
                     answers[asked.query.key] = answer(asked.query)
@@ -138,12 +157,18 @@ class _Compiler:
         *,
         around: Surroundings | None,
         ceiling: Ceiling | None,
+        policy_digest: str,
     ) -> None:
         self.policy, self.recipe = policy, normal(recipe)
+        self.policy_digest = policy_digest or digest(canonical_bytes(policy))
         self.topology = Topology(self.recipe, providers)
         self.capabilities = {use: self._target(use, capabilities) for use in self.topology.order}
         self.renderer = Renderer(
-            self.topology, self.capabilities, self._around(around or Surroundings()), ceiling
+            self.topology,
+            self.capabilities,
+            self._around(around or Surroundings()),
+            ceiling,
+            policy_digest=self.policy_digest,
         )
 
     def _target(self, use: str, capabilities: Mapping[str, TargetCapabilities]) -> TargetCapabilities:
@@ -191,18 +216,18 @@ class _Compiler:
                 new = True
         return new
 
-    def plan(self, policy_digest: str, *, refuse_gaps: bool, final: bool = False) -> Plan:
+    def plan(self, *, refuse_gaps: bool, final: bool = False) -> Plan:
         """Compile once with what is known. `final` means that open questions will stay open."""
         joined = self._joined(self.policy, final=final)
-        if not refuse_gaps:
-            return self._sealed(joined, (), (), policy_digest)
+        if not refuse_gaps or (joined.asked and not final):
+            return self._sealed(joined, (), (), final=False)
         policy = self.policy
         rewrites: tuple[Rewrite, ...] = ()
         for _ in range(_REWRITE_ROUNDS):
             done = {rewrite.statement for rewrite in rewrites}
             settled = settle(self.recipe, policy, joined.coverage, rewritten=done)
             if not settled.rewrites:
-                return self._sealed(joined, rewrites, settled.warnings, policy_digest)
+                return self._sealed(joined, rewrites, settled.warnings, final=True)
             policy, rewrites = settled.policy, (*rewrites, *settled.rewrites)
             joined = self._joined(policy, final=final)
         raise ProviderError("on_gap: stricter finds no end of gaps")
@@ -254,13 +279,14 @@ class _Compiler:
         joined: _Joined,
         rewrites: tuple[Rewrite, ...],
         warnings: tuple[str, ...],
-        policy_digest: str,
+        *,
+        final: bool,
     ) -> Plan:
         plan = Plan(
             runtime=self.recipe.name,
             runtime_digest=runtime_digest(self.recipe),
             policy_version=self.policy.version,
-            policy_digest=policy_digest or digest(canonical_bytes(self.policy)),
+            policy_digest=self.policy_digest,
             uses=uses_of(self.topology, joined.rendering),
             artifacts=artifacts_of(joined.rendering),
             launches=launches_of(self.topology, joined.rendering),
@@ -268,6 +294,7 @@ class _Compiler:
             asked=joined.asked,
             rewrites=rewrites,
             warnings=(*self._remarks(), *joined.unmet, *warnings),
+            final=final,
         )
         return sealed(plan)
 

@@ -44,11 +44,14 @@ class Effectives:
         surroundings: Surroundings,
         config_paths: Sequence[str],
         ceiling: Ceiling | None,
+        *,
+        policy_digest: str = "",
     ) -> None:
         self._base = base
         self._surroundings = surroundings
         self._config_paths = tuple(sorted({*surroundings.config_paths, *config_paths}))
         self._ceiling = ceiling
+        self._digest = policy_digest
         self._made: dict[tuple[PlacedNeed, ...], EffectivePolicy] = {}
 
     def of(self, needs: Iterable[PlacedNeed], offered: frozenset[str] = frozenset()) -> EffectivePolicy:
@@ -79,7 +82,7 @@ class Effectives:
             home=around.home,
             sockets=around.sockets,
         )
-        effective = EffectivePolicy(document)
+        effective = EffectivePolicy(document, digest=self._digest)
         for placed in needs:
             _check(effective, placed)
         if self._ceiling is not None:

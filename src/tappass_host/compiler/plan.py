@@ -68,6 +68,7 @@ class Plan(Struct, frozen=True, kw_only=True):
             `<use>/<artifact id>`.
         asked: what the host has to answer before this is final.
         rewrites: statements that `on_gap: stricter` replaced, and by what.
+        final: needs and gaps were judged, and nothing was refused. Only such a plan may be applied.
         digest: of all of it.
     """
 
@@ -82,6 +83,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     asked: tuple[Asked, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
     warnings: tuple[str, ...] = ()
+    final: bool = False
     digest: str = ""
 
     def use(self, use: str) -> UsePlan:
@@ -199,6 +201,7 @@ def _document(plan: Plan) -> dict[str, Any]:
         "asked": plan.asked,
         "rewrites": [rewrite._asdict() for rewrite in plan.rewrites],
         "warnings": plan.warnings,
+        "final": plan.final,
     }
 
 

@@ -44,7 +44,7 @@ class Rendering(NamedTuple):
 class _Fed(NamedTuple):
     """What one round tells the next."""
 
-    service_needs: dict[str, tuple[PlacedNeed, ...]]
+    across: dict[str, tuple[PlacedNeed, ...]]
     config_paths: tuple[str, ...]
 
 
@@ -57,8 +57,11 @@ class Renderer:
         capabilities: Mapping[str, TargetCapabilities],
         surroundings: Surroundings,
         ceiling: Ceiling | None,
+        *,
+        policy_digest: str = "",
     ) -> None:
         self._topology = topology
+        self._digest = policy_digest
         self._capabilities = capabilities
         self._surroundings = surroundings
         self._ceiling = ceiling
@@ -77,7 +80,7 @@ class Renderer:
             uses = self._round(effectives, fed)
             configs = {use: rendered.config for use, rendered in uses.items()}
             pairs = wired(self._topology, configs)
-            new = _Fed(self._service_needs(configs, pairs), self._config_paths(uses))
+            new = _Fed(self._across(configs, pairs), self._config_paths(uses))
             if new == fed:
                 return Rendering(uses, pairs)
             if new.config_paths != fed.config_paths:
@@ -86,14 +89,15 @@ class Renderer:
         raise ProviderError("the uses of this Runtime keep changing each other's configuration")
 
     def _effectives(self, base: Policy, config_paths: tuple[str, ...]) -> Effectives:
-        return Effectives(base, self._surroundings, config_paths, self._ceiling)
+        return Effectives(base, self._surroundings, config_paths, self._ceiling, policy_digest=self._digest)
 
     def _round(self, effectives: Effectives, fed: _Fed) -> dict[str, Rendered]:
         uses: dict[str, Rendered] = {}
         offers: dict[str, Endpoint] = {}
         for use in self._topology.order:
-            needs = fed.service_needs.get(use, ())
-            needs += tuple(n for inner in self._topology.enclosed(use) for n in self._needs(inner, uses))
+            needs = fed.across.get(use, ())
+            for inner in self._topology.enclosed(use):
+                needs += placed(self._topology, uses[inner].config, inner)
             addresses = frozenset(text for e in offers.values() for text in (e.unix, e.tcp) if text)
             uses[use] = self._use(use, effectives.of(needs, addresses), offers, uses)
             if use in self._topology.services():
@@ -136,19 +140,20 @@ class Renderer:
             env |= inner.env if inner is not None else {}
         return msgspec.structs.replace(launch, env={**env, **launch.env})
 
-    def _needs(self, use: str, done: Mapping[str, Rendered]) -> tuple[PlacedNeed, ...]:
-        provider = self._topology.infos[use].id
-        return tuple(PlacedNeed(use, provider, need) for need in done[use].config.needs)
+    def _across(self, configs: Mapping[str, TargetConfig], pairs: Wired) -> dict[str, tuple[PlacedNeed, ...]]:
+        """Needs along wires.
 
-    def _service_needs(
-        self, configs: Mapping[str, TargetConfig], pairs: Wired
-    ) -> dict[str, tuple[PlacedNeed, ...]]:
+        Connections that the service is to carry, and what a kernel that leads to the service has to make
+        possible inside for that.
+        """
         found: dict[str, tuple[PlacedNeed, ...]] = {}
         for service, use in sorted(pairs):
-            provider = self._topology.infos[use].id
-            needs = tuple(PlacedNeed(use, provider, n) for n in configs[use].needs if n.kind == "connect")
-            if needs:
-                found[service] = found.get(service, ()) + needs
+            inside = placed(self._topology, configs[service], service)
+            carried = tuple(p for p in placed(self._topology, configs[use], use) if p.need.kind == "connect")
+            if carried:
+                found[service] = found.get(service, ()) + carried
+            if inside and self._topology.infos[use].position == "kernel":
+                found[use] = found.get(use, ()) + inside
         return found
 
     def _config_paths(self, uses: Mapping[str, Rendered]) -> tuple[str, ...]:
@@ -160,6 +165,11 @@ class Renderer:
                 if artifact.kind == "file" and root and artifact.path:
                     found.add(f"{root.rstrip('/')}/{artifact.path}")
         return tuple(sorted(found))
+
+
+def placed(topology: Topology, config: TargetConfig, use: str) -> tuple[PlacedNeed, ...]:
+    """The needs of a use with who has them."""
+    return tuple(PlacedNeed(use, topology.infos[use].id, need) for need in config.needs)
 
 
 def launch_of(config: TargetConfig) -> Launch | None:
