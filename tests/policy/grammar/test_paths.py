@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tappass_host.policy.errors import GrammarError
-from tappass_host.policy.grammar.globs import segment_covers, segment_matches
+from tappass_host.policy.grammar.globs import (
+    accepts,
+    after_names,
+    covers_names,
+    segment_covers,
+    segment_matches,
+)
 from tappass_host.policy.grammar.paths import PathRule, parse_path, specificity, split_path
 
 NAMES = st.sampled_from(["a", "b", "ws", ".env", "secret", "x.pem"])
@@ -221,6 +227,13 @@ def test_matches_means_some_prefix_is_named(rule, path):
     root, names = split_path(path)
     prefixes = [root + "/".join(names[:count]) for count in range(len(names) + 1)]
     assert rule.matches(path) == any(rule.covers_node(prefix) for prefix in prefixes)
+
+
+@settings(deadline=None, max_examples=300)
+@given(PATTERNS, PATHS)
+def test_the_fast_way_agrees_with_the_automaton(rule, path):
+    _, names = split_path(path)
+    assert covers_names(rule.segments, names) == accepts(rule.segments, after_names(rule.segments, names))
 
 
 @settings(deadline=None, max_examples=300)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from tappass_host.policy.grammar.globs import accepts, after_names, after_pattern, is_glob
+from tappass_host.policy.grammar.globs import accepts, after_names, after_pattern, covers_names, is_glob
 from tappass_host.policy.grammar.text import refuse, require_plain
 
 _PARAM = re.compile(r"\$\{[a-z_][a-z0-9_]*\}")
@@ -51,7 +51,7 @@ class PathRule:
         root, names = split_path(path)
         if root != self.root or names[: self.literal] != self.segments[: self.literal]:
             return False
-        return not self.is_glob or accepts(self.segments, after_names(self.segments, names))
+        return not self.is_glob or covers_names(self.segments[self.literal :], names[self.literal :])
 
     def covers_node(self, path: str) -> bool:
         """Tell whether the rule names this very node, not merely one above it."""
