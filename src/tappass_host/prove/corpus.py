@@ -250,7 +250,9 @@ def _file_tools(policy: EffectivePolicy, world: World) -> Iterator[Case]:
     for path in places:
         target = canary_of(path) if path not in places[:3] else f"{path}/note.txt"
         yield _file_tool(world, "Read", target, f"canary<{target}>")
-        yield _file_tool(world, "Write", f"{path}/written.txt" if target != path else path)
+        # A harness may refuse to overwrite what it has not read, which is no denial: only new files count.
+        if target != path:
+            yield _file_tool(world, "Write", f"{path}/written.txt")
 
 
 def _file_tool(world: World, name: str, path: str, mark: str = "") -> Case:

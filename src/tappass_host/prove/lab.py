@@ -22,6 +22,7 @@ MODEL = "203.0.113.20"
 METADATA = "169.254.169.254"
 MODEL_HOST = "api.anthropic.com"
 HTTP = 80
+HTTPS = 443
 
 _INNER = Path(__file__).with_name("lab_inner.py")
 _STARTER = Path(__file__).with_name("start_inner.py")
@@ -58,13 +59,15 @@ class Lab(NamedTuple):
         hosts: names that resolve and answer.
         ports: ports they answer on.
         binds: target path -> file or folder shown there.
-        model_socket: unix socket of the scripted model, reached as `http://api.anthropic.com`.
+        model_socket: unix socket of the scripted model, reached as `https://api.anthropic.com`.
+        certificate: PEM file with the key and certificate that it shows there.
     """
 
     hosts: tuple[str, ...]
     ports: tuple[int, ...] = (HTTP,)
     binds: Mapping[str, Path] = {}
     model_socket: Path | None = None
+    certificate: Path | None = None
 
     def run(self, commands: Iterable[Command], *, timeout: float = 120.0) -> list[Completed]:
         """Run the commands in order; background ones first.
@@ -79,7 +82,7 @@ class Lab(NamedTuple):
                 "servers": [
                     [address, port] for address in (UPSTREAM, METADATA, "127.0.0.1") for port in self.ports
                 ],
-                "model": [MODEL, HTTP, str(self.model_socket)] if self.model_socket else None,
+                "model": self._model(),
                 "starter": [sys.executable, "-I", "-S", str(_STARTER)],
                 "commands": [c._asdict() for c in commands],
             }
@@ -94,6 +97,11 @@ class Lab(NamedTuple):
                 stdin=json.dumps(order),
             )
         return _results(done)
+
+    def _model(self) -> list[object] | None:
+        if self.model_socket is None or self.certificate is None:
+            return None
+        return [MODEL, HTTPS, str(self.model_socket), str(self.certificate)]
 
     def _hosts(self) -> str:
         lines = ["127.0.0.1 localhost", f"{MODEL} {MODEL_HOST}"]

@@ -9,6 +9,7 @@ import os
 import selectors
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -41,32 +42,43 @@ def _one(stream: socket.socket) -> None:
             return
 
 
-def lead(address: str, port: int, path: str) -> None:
-    """Pass every connection to an address on to a unix socket."""
+def lead(address: str, port: int, path: str, certificate: str) -> None:
+    """Pass every TLS connection to an address on to a unix socket, decrypted."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
     listener = socket.create_server((address, port), backlog=64)
 
     def accept() -> None:
         while True:
             client, _ = listener.accept()
-            threading.Thread(target=_pump, args=(client, path), daemon=True).start()
+            threading.Thread(target=_relay, args=(context, client, path), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
 
 
-def _pump(client: socket.socket, path: str) -> None:
-    with client, socket.socket(socket.AF_UNIX) as upstream, selectors.DefaultSelector() as ready:
-        try:
+def _relay(context: ssl.SSLContext, client: socket.socket, path: str) -> None:
+    try:
+        with (
+            context.wrap_socket(client, server_side=True) as stream,
+            socket.socket(socket.AF_UNIX) as upstream,
+        ):
             upstream.connect(path)
-            ready.register(client, selectors.EVENT_READ, upstream)
-            ready.register(upstream, selectors.EVENT_READ, client)
-            while True:
-                for key, _ in ready.select():
-                    data = key.fileobj.recv(65536)  # type: ignore[union-attr]
-                    if not data:
-                        return
-                    key.data.sendall(data)
-        except OSError:
-            return
+            back = threading.Thread(target=_copy, args=(upstream, stream), daemon=True)
+            back.start()
+            _copy(stream, upstream)
+            back.join()
+    except OSError:
+        return
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    """Copy until one side ends; a TLS stream cannot be polled, so each direction has its own thread."""
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
 
 
 def start(order: dict[str, Any], command: dict[str, Any]) -> "subprocess.Popen[bytes]":

@@ -109,7 +109,7 @@ def drive(
                 network=False,
                 forwards={} if via else {PORT: socket},
             )
-            return _session(script, done, llm)
+            return read_session(script, done, llm)
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -139,7 +139,8 @@ def _env(home: Path, base_url: str) -> dict[str, str]:
     }
 
 
-def _session(script: Sequence[ToolCall], done: Completed, llm: ScriptedLLM) -> Session:
+def read_session(script: Sequence[ToolCall], done: Completed, llm: ScriptedLLM) -> Session:
+    """What a finished run shows: one verdict for each call of the script."""
     events = read_stream(done.stdout)
     init = next((e for e in events if (e.get("type"), e.get("subtype")) == ("system", "init")), {})
     results = {r["tool_use_id"]: (r, meta) for r, meta in _tool_results(events)}

@@ -79,7 +79,7 @@ def _outcome(answer: dict[str, object], case: Case, by: str) -> Outcome:
 
 
 def _refused_connection(text: str) -> bool:
-    """Both ways have to be refused: the direct one by the kernel, the other by the proxy or for want of one."""
+    """Both ways have to be refused: the direct one by the kernel, the other by (or for want of) a proxy."""
     direct, _, proxied = text.partition("; through_proxy: ")
     return _says(direct, _UNREACHABLE) and _says(proxied, (" 403 ", "KeyError"))
 

@@ -100,7 +100,7 @@ class _Lowering:
         grants = [i for node in self.grants.values() for i in self._grant(node)]
         denies = [i for node in self.denies.values() for i in self._deny(node)]
         globs = [i for node in self.globs for i in self._glob(node)]
-        items = [self._default(), *self.early, *grants, *denies, *globs]
+        items = [self._default(), *self.early, *self._rootless(), *grants, *denies, *globs]
         items = [self._mark_stricter(item) for item in items]
         return (
             sorted([*items, *self._pins(items)], key=_order)
@@ -109,7 +109,18 @@ class _Lowering:
         )
 
     def _is_grant(self, item: Item) -> bool:
+        """Grants that are made through tool rules; one that is lost has to be told all the same."""
+        if item.refused:
+            return False
         return item.op == "grant" or (item.op == "open" and item.origins != (self.default_id,))
+
+    def _rootless(self) -> Iterator[Item]:
+        """Relative patterns where nothing is writable hang from nowhere: the default alone decides."""
+        anchored = {rule.statement for rule in (*self.policy.fs.grants, *self.policy.fs.denies)}
+        for field, op in (("deny_paths", "deny"), ("read_only", "grant"), ("read_write", "grant")):
+            for statement in self.policy.ids(f"filesystem.{field}"):
+                if statement not in anchored:
+                    yield Item(op, None, (statement,), under=(self.default_id,))
 
     # The default.
 

@@ -35,8 +35,9 @@ CODE: Final = ("code",)
 # What monty 1.4 can import, tried one by one on 1.4.0; the list is fixed, nothing can be added or hidden.
 MODULES: Final = frozenset(
     {
-        "asyncio", "base64", "collections", "copy", "csv", "dataclasses", "datetime", "decimal", "functools",
-        "hashlib", "itertools", "json", "math", "os", "pathlib", "random", "re", "sys", "time", "tomllib", "typing",
+        "asyncio", "base64", "collections", "copy", "csv", "dataclasses", "datetime", "decimal",
+        "functools", "hashlib", "itertools", "json", "math", "os", "pathlib", "random", "re", "sys",
+        "time", "tomllib", "typing",
     }
 )  # fmt: skip
 # The host function shipped with the runner; the only way out for code.
