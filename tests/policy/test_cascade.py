@@ -618,7 +618,7 @@ def test_two_orgs_are_refused(author, head, catalogue):
 
 def test_the_word_and_rules_contradict_each_other(author, head, catalogue):
     levels = [author("org", "network: {}", file="a.yaml"), author("org", "network: unmanaged", file="b.yaml")]
-    with pytest.raises(PolicyError, match="also manages it, at a.yaml:3:10") as caught:
+    with pytest.raises(PolicyError, match=r"also manages it, at a\.yaml:3:10") as caught:
         compose(levels, head=head, catalogue=catalogue)
     assert caught.value.source == "b.yaml:3:10"
 

@@ -22,16 +22,23 @@ def tools_gaps(new: EffectivePolicy, old: EffectivePolicy) -> Iterator[Gap]:
     assert mine is not None
     assert theirs is not None
     yield from _defaults(new, old)
-    for entry in new.tools.allow:
+    for entry in _alive(new, new.tools.allow):
         if not _allowed(old, entry.rule, "allow"):
             yield gap(entry.statement, "a new grant", *call(entry.rule))
-    for entry in new.tools.ask:
+    for entry in _alive(new, new.tools.ask):
         if not _allowed(old, entry.rule, "ask"):
             yield gap(entry.statement, "may be asked for what was denied", *call(entry.rule))
     yield from _lost(new, old.tools.deny, "deny")
     yield from _lost(new, old.tools.ask, "ask")
     yield from _taint(new, old)
     yield from _constraints(new, mine, theirs)
+
+
+def _alive(new: EffectivePolicy, entries: Iterable[ToolEntry]) -> Iterator[ToolEntry]:
+    """Entries that no denial covers: one that is covered opens nothing."""
+    for entry in entries:
+        if not any(deny.rule.covers(entry.rule) for deny in new.tools.deny):
+            yield entry
 
 
 def _default_for(policy: EffectivePolicy, names: Iterable[str]) -> str:

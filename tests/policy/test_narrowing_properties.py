@@ -1,19 +1,25 @@
-"""What `is_narrower` calls narrower never lets an action through that the other policy stops.
+"""What `is_narrower` calls narrower never lets an action through that the other policy stops; nor does a level.
 
 A small shared universe, so that entries meet, shadow and undo each other in most examples.
 """
 
+import json
 from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from tappass_host.policy import actions as a
+from tappass_host.policy.authored import load_level
+from tappass_host.policy.cascade import compose
 from tappass_host.policy.decide import decide
 from tappass_host.policy.effective import EffectivePolicy
+from tappass_host.policy.errors import PolicyError
 from tappass_host.policy.grammar.constraints import Constraint, Range
+from tappass_host.policy.model import ASPECTS as ALL_ASPECTS
 from tappass_host.policy.model import (
     Filesystem,
     Mcp,
@@ -27,6 +33,7 @@ from tappass_host.policy.model import (
 )
 from tappass_host.policy.narrower import is_narrower, widenings
 from tappass_host.policy.params import bind
+from tappass_host.policy.tree import Section
 
 HEAD = {
     "version": 1,
@@ -303,3 +310,103 @@ def opens(new, old, actions):
         if decide(mine, action, tainted=taint).effect.strictness
         < decide(theirs, action, tainted=taint).effect.strictness
     ]
+
+
+# The cascade: whatever a level below says, it opens nothing. The org names every list, so nothing is left to it.
+
+
+def as_level(kind, aspect, node, *, only=None):
+    """The YAML of a level that says a node, or only some of its fields. JSON is YAML."""
+    fields = {name: value for name, value in said(to_builtins(node)).items() if only is None or name in only}
+    lines = [f"level: {kind}", f"id: {kind}"]
+    lines += [f"{name}: unmanaged" for name in ALL_ASPECTS if kind == "org" and name != aspect]
+    return "\n".join([*lines, f"{aspect}: {json.dumps(fields)}"])
+
+
+def said(value):
+    """Without what is not given: null and empty texts."""
+    if isinstance(value, dict):
+        return {name: said(member) for name, member in value.items() if member not in (None, "")}
+    return [said(member) for member in value] if isinstance(value, list | tuple) else value
+
+
+@st.composite
+def cascades(draw, aspect):
+    """An org, and a project that says some fields of a near neighbour."""
+    mine, theirs = draw(pairs(ASPECTS[aspect][0]))
+    fields = draw(st.lists(st.sampled_from(mine.__struct_fields__), min_size=1, unique=True))
+    return as_level("org", aspect, theirs), as_level("project", aspect, mine, only=fields)
+
+
+@pytest.mark.parametrize("aspect", ASPECTS)
+def test_no_level_opens_what_stands_above(aspect, head, catalogue):
+    stood = []
+
+    @settings(MANY, max_examples=200)
+    @given(cascades(aspect))
+    def check(texts):
+        org, project = (load_level(text.encode(), source="x.yaml") for text in texts)
+        try:
+            above = compose([org], head=head, catalogue=catalogue).policy
+            below = compose([org, project], head=head, catalogue=catalogue).policy
+        except PolicyError:
+            return
+        stood.append(below)
+        opened = opens(below, above, ASPECTS[aspect][1])
+        assert not [o for o in opened if not newly_asked(above, below, o)], texts
+        if not opened:
+            # What is not proven may still be narrower, but nothing that is proven opens.
+            assert all(w.action is None for w in widenings(above, below))
+
+    check()
+    assert len(stood) > 10
+
+
+def newly_asked(above, below, opened):
+    """An ask rule about what is allowed also asks about what only resembles it; it never allows."""
+    action, taint = opened
+    verdict = decide(EffectivePolicy(below), action, tainted=taint)
+    return (
+        verdict.effect == "ask"
+        and verdict.statement in below.provenance
+        and (
+            below.provenance[verdict.statement].level == "project"
+            or decide(EffectivePolicy(above), action, tainted=taint).effect != "deny"
+        )
+    )
+
+
+@pytest.mark.parametrize("aspect", ASPECTS)
+def test_order_of_entries_and_files_means_nothing(aspect, head, catalogue):
+    @settings(MANY, max_examples=60)
+    @given(ASPECTS[aspect][0], st.randoms(use_true_random=False))
+    def check(node, random):
+        texts = [as_level("org", aspect, node), "level: project\nid: p", "level: agent\nid: a"]
+        levels = [load_level(text.encode(), source=f"{i}.yaml") for i, text in enumerate(texts)]
+        results = []
+        for _ in range(3):
+            random.shuffle(levels)
+            try:
+                results.append(
+                    compose([shuffled(level, random) for level in levels], head=head, catalogue=catalogue)
+                )
+            except PolicyError as error:
+                results.append(str(error))
+        assert results[0] == results[1] == results[2]
+
+    check()
+
+
+def shuffled(level, random):
+    """The level with every list in another order; places stay with their entries."""
+    return level._replace(root=shuffled_tree(level.root, random))
+
+
+def shuffled_tree(tree, random):
+    if isinstance(tree, list):
+        return random.sample(tree, len(tree))
+    if isinstance(tree, Section):
+        names = random.sample(list(tree.members), len(tree.members))
+        members = {name: shuffled_tree(tree.members[name], random) for name in names}
+        return Section(tree.said, members, partial=tree.partial)
+    return tree
