@@ -66,6 +66,9 @@ class Renderer:
         self._surroundings = surroundings
         self._ceiling = ceiling
         self._last: dict[str, Rendered] = {}
+        # Where the last policy came to rest is where the next one starts: mostly it stays there.
+        self._fed = _Fed({}, ())
+        self._made: tuple[Policy, dict[tuple[str, ...], Effectives]] | None = None
 
     def render(self, base: Policy) -> Rendering:
         """Render every use under a policy.
@@ -75,21 +78,24 @@ class Renderer:
             CeilingError: a need goes above the device ceiling.
             ProviderError: the uses never come to rest, or a provider breaks its contract.
         """
-        fed, effectives = _Fed({}, ()), self._effectives(base, ())
         for _ in range(_ROUNDS):
-            uses = self._round(effectives, fed)
+            fed = self._fed
+            uses = self._round(self._effectives(base, fed.config_paths), fed)
             configs = {use: rendered.config for use, rendered in uses.items()}
             pairs = wired(self._topology, configs)
-            new = _Fed(self._across(configs, pairs), self._config_paths(uses))
-            if new == fed:
+            self._fed = _Fed(self._across(configs, pairs), self._config_paths(uses))
+            if self._fed == fed:
                 return Rendering(uses, pairs)
-            if new.config_paths != fed.config_paths:
-                effectives = self._effectives(base, new.config_paths)
-            fed = new
         raise ProviderError("the uses of this Runtime keep changing each other's configuration")
 
     def _effectives(self, base: Policy, config_paths: tuple[str, ...]) -> Effectives:
-        return Effectives(base, self._surroundings, config_paths, self._ceiling, policy_digest=self._digest)
+        if self._made is None or self._made[0] is not base:
+            self._made = (base, {})
+        made = self._made[1]
+        if config_paths not in made:
+            around, ceiling = self._surroundings, self._ceiling
+            made[config_paths] = Effectives(base, around, config_paths, ceiling, policy_digest=self._digest)
+        return made[config_paths]
 
     def _round(self, effectives: Effectives, fed: _Fed) -> dict[str, Rendered]:
         uses: dict[str, Rendered] = {}
@@ -119,7 +125,8 @@ class Renderer:
             inside=tuple(infos[outer].id for outer in self._topology.enclosers(use)),
         )
         last = self._last.get(use)
-        if last is None or last.target != target or last.policy != policy:
+        same = last is not None and (last.policy is policy or last.policy == policy)
+        if last is None or not same or last.target != target:
             last = Rendered(policy, target, self._topology.providers[use].render(policy, target))
             self._last[use] = last
         return last
