@@ -18,17 +18,18 @@ def values_of(params: Sequence[tuple[str, str]], sandbox: str | None) -> dict[st
     return {**given, **dict(params)}
 
 
+def values_for(policy: Policy, given: Mapping[str, str]) -> dict[str, str]:
+    """What was given; `home` and `workspace` are this person's home and current folder otherwise."""
+    param = policy.params.get("workspace")
+    wanted = param is not None and param.type == "path" and param.default is None
+    usual = {"home": str(Path.home()), **({"workspace": str(Path.cwd())} if wanted else {})}
+    return {**usual, **given}
+
+
 def bind_for_person(policy: Policy, given: Mapping[str, str]) -> Policy:
-    """Bind with what was given; `home` and `workspace` are this person's home and current folder otherwise.
+    """Bind with what was given, and what this person can mean by the rest.
 
     Raises:
         BindError: a parameter has no value, or one that it may not have.
     """
-    usual = {"home": str(Path.home()), **_workspace(policy)}
-    return bind(policy, {**usual, **given})
-
-
-def _workspace(policy: Policy) -> dict[str, str]:
-    param = policy.params.get("workspace")
-    wanted = param is not None and param.type == "path" and param.default is None
-    return {"workspace": str(Path.cwd())} if wanted else {}
+    return bind(policy, values_for(policy, given))

@@ -26,4 +26,6 @@ def completion(out: Out, *, shell: str) -> None:
     found = get_completion_class(shell)
     assert found is not None
     script = found(build(), {}, "tappass", "_TAPPASS_COMPLETE").source()
-    out.result({"shell": shell, "script": script}, lambda: out.raw(f"{_HINT[shell]}\n{script}".encode()))
+    out.result(
+        lambda: {"shell": shell, "script": script}, lambda: out.raw(f"{_HINT[shell]}\n{script}".encode())
+    )

@@ -46,7 +46,7 @@ def evaluate(out: Out, *, file: str | None, manifest: str, code: str | None, val
             f"{result.target.id or 'no engine'} {result.target.version}, {result.usage.wall_ms} ms{policy}"
         )
 
-    out.result(result, show)
+    out.result(lambda: result, show)
     return result.exit_code
 
 

@@ -1,7 +1,6 @@
 """Reading with a limit, writing whole or not at all."""
 
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,7 +72,7 @@ def write(path: str | Path, data: bytes, *, mode: int = 0o644, replace: bool = T
     """
     target = Path(path)
     _check_replaceable(target, replace=replace)
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    beside = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
         _write_synced(beside, data, mode)
         if replace:

@@ -10,7 +10,6 @@ roots/ORG/2.root.json   what it was rotated to, and so on
 
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +67,7 @@ def fresh_key(name: str) -> "PrivateKey":
     if path.exists():
         remedy = f"choose another name, or replace it: tappass key rotate {name}"
         raise FileError(f"there is a key {name} already", source=str(path), remedy=remedy)
-    return generate(secrets.token_bytes(32))
+    return generate(os.urandom(32))
 
 
 def store_key(name: str, key: "PrivateKey") -> Path:

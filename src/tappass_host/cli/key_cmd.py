@@ -35,13 +35,15 @@ def new(out: Out, *, name: str, org: str | None, root_expires_in: int) -> None:
     root = None
     if org and not home.root_files(org):
         root = first_root(org, key, expires_at=issue_time() + root_expires_in)
-    document = {
-        "key": name,
-        "public": key.public.text,
-        "key_id": key.public.key_id,
-        "file": str(home.key_file(name)),
-        "root": str(root) if root else None,
-    }
+
+    def answer() -> object:
+        return {
+            "key": name,
+            "public": key.public.text,
+            "key_id": key.public.key_id,
+            "file": str(home.key_file(name)),
+            "root": str(root) if root else None,
+        }
 
     def text() -> None:
         out.status("key", f"{name}  {home.key_file(name)}", "ok")
@@ -52,7 +54,7 @@ def new(out: Out, *, name: str, org: str | None, root_expires_in: int) -> None:
         elif org:
             out.note(f"{org} does not trust it yet: tappass key rotate OLD --to {name} --org {org}")
 
-    out.result(document, text)
+    out.result(answer, text)
 
 
 @verb("list", "tappass key list", "tappass key list --json")
@@ -80,4 +82,4 @@ def list_(out: Out) -> None:
         if not keys:
             out.note("No keys yet: tappass key new NAME --org ORG")
 
-    out.result({"keys": keys, "roots": orgs}, text)
+    out.result(lambda: {"keys": keys, "roots": orgs}, text)

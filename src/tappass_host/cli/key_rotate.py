@@ -93,8 +93,10 @@ def _say(out: Out, root: "Root", old: str, new: str, path: Path) -> None:
         out.line(f"          {path}")
         out.note("Give hosts this root file; what the old key signed has to be signed again.")
 
-    document = {"org_id": root.org_id, "old": old, "new": new, "root": str(path), "version": root.version}
-    out.result(document, text)
+    def answer() -> object:
+        return {"org_id": root.org_id, "old": old, "new": new, "root": str(path), "version": root.version}
+
+    out.result(answer, text)
 
 
 def _org(org: str | None) -> str:

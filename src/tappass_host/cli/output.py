@@ -79,10 +79,10 @@ class Out:
         self.colour = coloured(sys.stdout)
         self.width = columns(sys.stdout)
 
-    def result(self, document: object, text: Callable[[], None]) -> None:
-        """Give the answer: the document with `--json`, else whatever `text` prints."""
+    def result(self, answer: Callable[[], object], text: Callable[[], None]) -> None:
+        """Give the answer: a document with `--json`, else what `text` prints; only one of them is made."""
         if self.as_json:
-            self.document(document)
+            self.document(answer())
         else:
             text()
 

@@ -131,13 +131,14 @@ def _say(
         out.status("unchanged" if kept else "written", f"{target}, expires {document.policy.expires_at}")
         show_findings(out, findings)
 
-    answer = {
-        **describe(document),
-        "source": target or "",
-        "statements": count,
-        "unchanged": kept,
-        "findings": [finding._asdict() for finding in findings],
-    }
-    if target is None:
-        answer["policy"] = document.json
+    def answer() -> object:
+        return {
+            **describe(document),
+            "source": target or "",
+            "statements": count,
+            "unchanged": kept,
+            "findings": [finding._asdict() for finding in findings],
+            **({} if target else {"policy": document.json}),
+        }
+
     out.result(answer, text)

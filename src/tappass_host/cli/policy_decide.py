@@ -89,15 +89,17 @@ def decide(
         if not met:
             out.line(f"expected {expect}", "red")
 
-    answer = {
-        "policy": describe(document),
-        "action": action,
-        "effect": decision.effect.value,
-        "statement": decision.statement,
-        "reason": decision.reason,
-        **about,
-        "expected": expect,
-    }
+    def answer() -> object:
+        return {
+            "policy": describe(document),
+            "action": action,
+            "effect": decision.effect.value,
+            "statement": decision.statement,
+            "reason": decision.reason,
+            **about,
+            "expected": expect,
+        }
+
     out.result(answer, text)
     return 0 if met else FINDINGS
 

@@ -39,14 +39,17 @@ def diff(out: Out, *, old: str, new: str, fail_on: str | None) -> int:
     """
     before, after = load_policy(old), load_policy(new)
     found = _compare(before, after)
-    answer = {
-        "old": describe(before),
-        "new": describe(after),
-        "added": found.added,
-        "removed": found.removed,
-        "wider": [each._asdict() for each in found.wider],
-        "narrower": not found.wider,
-    }
+
+    def answer() -> object:
+        return {
+            "old": describe(before),
+            "new": describe(after),
+            "added": found.added,
+            "removed": found.removed,
+            "wider": [each._asdict() for each in found.wider],
+            "narrower": not found.wider,
+        }
+
     out.result(answer, lambda: _text(out, before, after, found))
     failed = found.wider if fail_on == "wider" else found.wider or found.added or found.removed
     return FINDINGS if fail_on and failed else 0

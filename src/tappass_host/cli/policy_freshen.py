@@ -57,4 +57,4 @@ def freshen(out: Out, *, policy: str, keys: tuple[str, ...], target: str | None)
     def text() -> None:
         out.status("fresh", f"{title(document.policy)} at {statement.issued_at}  {target}", "ok")
 
-    out.result({"statement": statement, "file": target}, text)
+    out.result(lambda: {"statement": statement, "file": target}, text)

@@ -59,7 +59,7 @@ def init(
             out.status("written", str(Path(folder) / name))
         out.note(f"Next: tappass policy compile {Path(folder) / 'sandbox.yaml'} --out compiled.json")
 
-    out.result({"preset": preset, "files": [str(Path(folder) / name) for name in files]}, text)
+    out.result(lambda: {"preset": preset, "files": [str(Path(folder) / name) for name in files]}, text)
 
 
 def _extending(level: str, name: str, preset: str) -> bytes:

@@ -57,16 +57,16 @@ def revert(out: Out, *, policy: str, over: str, expires_in: int | None, target: 
 
 
 def _put(out: Out, document: Document, target: str | None, what: str) -> None:
-    answer = describe(document)
-    if target is None:
-        if not out.as_json:
-            out.raw(document.payload)
-            return
-        answer["policy"] = document.json
-    else:
+    if target is not None:
         write(target, document.payload)
 
+    def answer() -> object:
+        return {**describe(document), **({} if target else {"policy": document.json})}
+
     def text() -> None:
+        if target is None:
+            out.raw(document.payload)
+            return
         out.status("policy", f"{title(document.policy)}, {what}", "ok")
         out.status("written", f"{target}, expires {document.policy.expires_at}")
 

@@ -31,11 +31,14 @@ def show(out: Out, *, policy: str, aspects: tuple[str, ...], control: str | None
     """
     document = load_policy(policy)
     chosen = _chosen(document.policy, aspects, control)
-    answer = {
-        **describe(document),
-        "unmanaged": _unmanaged(document.policy),
-        "statements": _rows(document, chosen),
-    }
+
+    def answer() -> object:
+        return {
+            **describe(document),
+            "unmanaged": _unmanaged(document.policy),
+            "statements": _rows(document, chosen),
+        }
+
     out.result(answer, lambda: _text(out, document, chosen, aspects))
 
 

@@ -54,13 +54,13 @@ def _say(out: Out, document: Document, keys: tuple[str, ...], target: str, state
         out.status("signed", f"{', '.join(keys)}  {target}", "ok")
         out.note(state)
 
-    out.result(
-        {
+    def answer() -> object:
+        return {
             "envelope": target,
             "digest": document.digest,
             "version": document.policy.version,
-            "keys": list(keys),
+            "keys": keys,
             "standing": state,
-        },
-        text,
-    )
+        }
+
+    out.result(answer, text)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tappass_host.cli.files import FileError, read
 from tappass_host.policy.errors import RecipeError
+from tappass_host.policy.model import Policy
 
 if TYPE_CHECKING:
     from tappass_host.compiler.recipe import Recipe
@@ -21,7 +22,9 @@ class Runtime(NamedTuple):
 
 
 def runtime_of(name: str) -> Runtime:
-    """Read a Runtime by file or by name: `laptop` is `laptop.runtime.yaml`, here or in `runtimes`.
+    """Read a Runtime by file, by name, or from one line of providers.
+
+    The name `laptop` is that of `laptop.runtime.yaml` or `laptop.yaml`, here or in `runtimes`.
 
     Raises:
         FileError: there is none.
@@ -29,6 +32,11 @@ def runtime_of(name: str) -> Runtime:
     """
     from tappass_host.compiler.recipe import parse_recipe, runtime_digest
 
+    if "=" in name:
+        from tappass_host.cli.recipes import recipe_of
+
+        inline = recipe_of(name)
+        return Runtime(inline, runtime_digest(inline), "")
     path = _find(name)
     recipe = parse_recipe(read(path), source=str(path))
     return Runtime(recipe, runtime_digest(recipe), str(path))
@@ -43,7 +51,10 @@ def _find(name: str) -> Path:
             found = folder / f"{name}{suffix}"
             if found.is_file():
                 return found
-    known = [runtime.recipe.name for runtime in runtimes_in(Path())]
+    here = {runtime.recipe.name: runtime.file for runtime in runtimes_in(Path())}
+    if name in here:
+        return Path(here[name])
+    known = list(here)
     there = (
         f"there is {', '.join(known)}"
         if known
@@ -64,3 +75,22 @@ def runtimes_in(folder: Path) -> list[Runtime]:
             continue
         found.append(Runtime(recipe, runtime_digest(recipe), str(path)))
     return sorted(found, key=lambda runtime: runtime.recipe.name)
+
+
+def only_runtime(policy: Policy) -> Runtime:
+    """The Runtime of this folder that a policy lists, if there is exactly one.
+
+    Raises:
+        FileError: there is none, or there are several.
+    """
+    listed = set(policy.runtimes.values())
+    found = [runtime for runtime in runtimes_in(Path()) if runtime.digest in listed]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(runtime.recipe.name for runtime in found)
+        raise FileError(
+            f"the policy is for several Runtimes here: {names}", remedy="choose with --runtime NAME"
+        )
+    what = "none of the Runtimes that the policy lists is here" if listed else "the policy lists no Runtime"
+    raise FileError(what, remedy="say which with --runtime NAME|FILE|harness=...,kernel=...")

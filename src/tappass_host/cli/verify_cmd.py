@@ -63,7 +63,7 @@ def verify(
     title(document.policy)  # signed bytes that are no policy: refused before anything is remembered
     if floor_file:
         floors.save(floor_file, {**known, vouched.floor_key: vouched.floor})
-    _say(out, document, root, vouched, bearer, when)
+    _say(out, document, root, vouched, _unchecked(bearer), when=when)
 
 
 def _root(document: Document, root_file: str | None, when: int) -> Root:
@@ -74,13 +74,15 @@ def _root(document: Document, root_file: str | None, when: int) -> Root:
     return pin(read(root_file), now=when, source=root_file)
 
 
-def _say(out: Out, document: Document, root: Root, vouched: Vouched, bearer: Bearer, when: int) -> None:
+def _unchecked(bearer: Bearer) -> list[str]:
+    given = {"Runtime": bearer.runtime_digest, "sandbox": bearer.sandbox_id}
+    return [name for name, value in given.items() if value is None]
+
+
+def _say(
+    out: Out, document: Document, root: Root, vouched: Vouched, unchecked: list[str], *, when: int
+) -> None:
     head, signed = vouched.head, vouched.signed
-    unchecked = [
-        name
-        for name, given in (("Runtime", bearer.runtime_digest), ("sandbox", bearer.sandbox_id))
-        if given is None
-    ]
 
     def text() -> None:
         out.status("policy", f"{title(document.policy)}, {signed.digest[:19]}...", "ok")
@@ -92,13 +94,15 @@ def _say(out: Out, document: Document, root: Root, vouched: Vouched, bearer: Bea
         if unchecked:
             out.note(f"Not checked: {', '.join(unchecked)}.")
 
-    answer = {
-        **describe(document),
-        "verified": True,
-        "key_ids": signed.key_ids,
-        "threshold": root.roles["policy"].threshold,
-        "root": {"org_id": root.org_id, "version": root.version, "digest": root.digest},
-        "audience": document.policy.audience,
-        "not_checked": unchecked,
-    }
+    def answer() -> object:
+        return {
+            **describe(document),
+            "verified": True,
+            "key_ids": signed.key_ids,
+            "threshold": root.roles["policy"].threshold,
+            "root": {"org_id": root.org_id, "version": root.version, "digest": root.digest},
+            "audience": document.policy.audience,
+            "not_checked": unchecked,
+        }
+
     out.result(answer, text)
