@@ -254,6 +254,32 @@ async def test_a_client_that_reads_slowly_holds_back_the_server_not_the_memory(e
         writer.close()
 
 
+async def test_a_client_that_writes_ahead_of_its_tunnel_is_held_back(egress, tmp_path):
+    async with egress.Lab(tmp_path) as lab:
+        release = asyncio.Event()
+
+        async def slow(host):
+            await release.wait()
+            return [egress.PUBLIC]
+
+        lab.proxy.gate._resolve = slow
+        await lab.serve_echo(at=(egress.PUBLIC, 22))
+        _, writer = await lab.connect()
+        writer.write(b"CONNECT raw.test:22 HTTP/1.1\r\n\r\n")
+        for _ in range(100):
+            writer.write(bytes(65536))
+            await asyncio.sleep(0.002)
+        (visit,) = lab.proxy._visits
+        assert 0 < len(visit.client.inbox) <= 32768 + 128 * 1024
+        release.set()
+        for _ in range(500):
+            if sum(map(len, lab.received)) == 100 * 65536:
+                break
+            await asyncio.sleep(0.01)
+        assert sum(map(len, lab.received)) == 100 * 65536
+        writer.transport.abort()
+
+
 async def test_a_finished_visit_leaves_nothing_behind(egress, tls, tmp_path):
     server, client = tls
     async with egress.Lab(tmp_path) as lab:

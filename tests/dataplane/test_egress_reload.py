@@ -84,19 +84,39 @@ async def test_a_reload_while_dialling_cuts_too(egress, tmp_path):
         assert lab.received in ([], [b""])
 
 
+async def test_a_reload_while_resolving_dials_nobody(egress, tmp_path):
+    async with egress.Lab(tmp_path, **TWO) as lab:
+        resolving, release = asyncio.Event(), asyncio.Event()
+
+        async def slow(host):
+            resolving.set()
+            await release.wait()
+            return [egress.PUBLIC]
+
+        lab.proxy.gate._resolve = slow
+        asking = asyncio.create_task(lab.ask(b"CONNECT raw.test:22 HTTP/1.1\r\n\r\n"))
+        await resolving.wait()
+        lab.proxy.reload(egress.config(allow=[], opaque=[], listen={"unix": lab.bound["unix"]}))
+        release.set()
+        assert await asking in (b"", b"<reset>")
+        await asyncio.sleep(0.05)
+        assert lab.dials == []
+        assert lab.verdicts() == ["cut"]
+
+
 FOREIGN = {"another sandbox": {"sandbox": "sb-2"}, "another socket": {"listen": {"unix": "/elsewhere"}}}
 
 
 @pytest.mark.parametrize("case", FOREIGN)
 async def test_a_reload_for_another_place_is_refused_and_changes_nothing(egress, tmp_path, case):
     async with egress.Lab(tmp_path) as lab:
+        here = {"listen": {"unix": lab.bound["unix"]}}
+        foreign = egress.config(**{**here, **FOREIGN[case]}, allow=["evil.test"], opaque=[])
         with pytest.raises(SchemaError):
-            lab.proxy.reload(
-                egress.config(
-                    **{"listen": {"unix": lab.bound["unix"]}, **FOREIGN[case], "allow": ["evil.test"]}
-                )
-            )
+            lab.proxy.reload(foreign)
         assert b"403" in await lab.ask(b"CONNECT evil.test:443 HTTP/1.1\r\n\r\n")
+        lab.proxy.reload(egress.config(**here, allow=["evil.test"], opaque=[]))
+        assert b"does not resolve" in await lab.ask(b"CONNECT evil.test:443 HTTP/1.1\r\n\r\n")
 
 
 async def test_lock_down_cuts_and_denies_until_the_next_reload(egress, tmp_path):
