@@ -10,7 +10,6 @@ from tappass_host.compiler.compile import compile_runtime, compile_until_settled
 from tappass_host.compiler.oneline import parse_oneline
 from tappass_host.compiler.plan import plan_document, plan_json
 from tappass_host.compiler.recipe import Recipe, Use
-from tappass_host.compiler.rendering import Rendered
 from tappass_host.policy import model as m
 from tappass_host.policy.actions import Connect, File
 from tappass_host.policy.ceiling import Ceiling
@@ -484,9 +483,7 @@ def test_two_uses_that_differ_on_one_file_are_refused(fakes):
 def test_runtimes_that_disagree_on_a_host_file_are_found(plan):
     def uses(doc, owned=()):
         artifact = Artifact(id="m", root="etc", path="x.json", scope="host", doc=doc, owned=owned)
-        agent = plan.use("agent")
-        config = msgspec.structs.replace(agent.config, artifacts=(artifact,))
-        return {"agent": Rendered(agent.policy, agent.target, config)}
+        return [msgspec.structs.replace(plan.use("agent").config, artifacts=(artifact,))]
 
     assert shared_paths(uses({"a": 1}), uses({"a": 2})) == ("etc:x.json",)
     assert shared_paths(uses({"a": 1}), uses({"a": 1})) == ()

@@ -1,6 +1,6 @@
 """What must hold between rendered uses: needs, and one owner for each file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tappass_host.compiler.needs import PlacedNeed, action
 from tappass_host.compiler.providers import read
@@ -10,7 +10,7 @@ from tappass_host.policy.effect import Effect
 from tappass_host.policy.errors import UnsatisfiableError
 from tappass_host.policy.surfaces import Surface
 from tappass_host.sdk.artifacts import Artifact
-from tappass_host.sdk.contract import ProviderInfo
+from tappass_host.sdk.contract import ProviderInfo, TargetConfig
 from tappass_host.sdk.reader import Native, Ruling
 
 # Where a use itself acts, most telling first.
@@ -124,18 +124,13 @@ def _agree(a: Artifact, b: Artifact) -> bool:
     return bool(a.owned and b.owned) and a.codec == b.codec and not set(a.owned) & set(b.owned)
 
 
-def shared_paths(active: Mapping[str, Rendered], candidate: Mapping[str, Rendered]) -> tuple[str, ...]:
+def shared_paths(active: Iterable[TargetConfig], candidate: Iterable[TargetConfig]) -> tuple[str, ...]:
     """Host files on which two compiled Runtimes disagree; the later one has to be refused."""
-    ours = {
-        (a.root, a.path): a
-        for rendered in active.values()
-        for a in rendered.config.artifacts
-        if a.kind == "file" and a.scope == "host"
-    }
-    clashes = {
-        f"{a.root}:{a.path}"
-        for rendered in candidate.values()
-        for a in rendered.config.artifacts
-        if a.kind == "file" and a.scope == "host" and not _agree(ours.get((a.root, a.path), a), a)
-    }
-    return tuple(sorted(clashes))
+    ours = {(a.root, a.path): a for a in _host_files(active)}
+    clashes = (a for a in _host_files(candidate) if not _agree(ours.get((a.root, a.path), a), a))
+    return tuple(sorted({f"{a.root}:{a.path}" for a in clashes}))
+
+
+def _host_files(configs: Iterable[TargetConfig]) -> Iterator[Artifact]:
+    for config in configs:
+        yield from (a for a in config.artifacts if a.kind == "file" and a.scope == "host")

@@ -1,11 +1,11 @@
 """Needs of a use as actions to judge and as statements to add."""
 
-import ipaddress
 from typing import NamedTuple
 
 from tappass_host.policy import actions as a
 from tappass_host.policy.amend import Addition
 from tappass_host.policy.errors import ProviderError
+from tappass_host.policy.grammar.addresses import canonical_ip
 from tappass_host.policy.surfaces import Surface
 from tappass_host.sdk.contract import Need
 
@@ -60,8 +60,9 @@ def grant(placed: PlacedNeed) -> Addition | None:
     if need.kind != "connect":
         return Addition(_FIELDS[need.kind], need.value, source, need.why)
     host, port = host_port(placed)
-    if _is_address(host):
-        bracketed = f"[{host}]" if ":" in host else host
+    address = canonical_ip(host)
+    if address is not None:
+        bracketed = f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004
         return Addition("network.allow_cidrs", f"{bracketed}:{port}", source, need.why)
     return Addition("network.allow_domains", f"{host}:{port}", source, need.why)
 
@@ -76,11 +77,3 @@ def host_port(placed: PlacedNeed) -> tuple[str, int]:
     if not colon or not host or not port.isdecimal():
         raise ProviderError(f"{placed}, which is not host:port")
     return host.strip("[]"), int(port)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

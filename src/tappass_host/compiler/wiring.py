@@ -5,7 +5,7 @@ where the service listens. A service that nobody speaks of protects nobody.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -14,13 +14,6 @@ from tappass_host.sdk.artifacts import Endpoint
 from tappass_host.sdk.contract import TargetConfig
 
 Wired = frozenset[tuple[str, str]]
-
-
-class Offer(NamedTuple):
-    """An endpoint and the use that offers it."""
-
-    service: str
-    endpoint: Endpoint
 
 
 def offers_of(provider: str, config: TargetConfig) -> dict[str, Endpoint]:
