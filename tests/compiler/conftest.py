@@ -94,6 +94,7 @@ class AgentNative:
 
 class BoxOptions(Options, frozen=True, kw_only=True):
     asks: bool = False
+    asks_about: str = "/opt/agent"
     deaf: bool = False
     fd: str = "10"
 
@@ -132,8 +133,9 @@ def render_box(policy, target):
     if policy.doc.network is not None:
         network(b, target)
     if target.options.asks:
-        known = b.ask("path_kind", "/opt/agent")
-        b.doc("rules").set("/paths/known", known is not UNKNOWN, by="what is there can be mounted")
+        known = b.ask("path_kind", target.options.asks_about)
+        there = known is not UNKNOWN and known != "missing"
+        b.doc("rules").set("/paths/known", there, by="what is there can be mounted")
     launch = Launch(
         program="box", args=("--",), fds={target.options.fd: ArtifactPath("rules")}, rlimits={"nofile": 50}
     )

@@ -288,6 +288,26 @@ def test_questions_are_answered_until_none_is_left(fakes):
     assert notable(plan) == []
 
 
+@pytest.mark.parametrize("path", ["/home/u/.agent", "/home/u/.agent/settings.json"])
+def test_what_the_plan_writes_itself_is_not_missing(fakes, path):
+    plan = fakes.compiled(
+        fakes.policy(**FULL),
+        LINE,
+        options={"box": {"asks": True, "asks_about": path}},
+        compiler=compile_until_settled,
+        before=(lambda query: "missing",),
+    )
+    assert plan.use("box").target.facts == {f"path_kind:{path}": "file" if "json" in path else "dir"}
+    with pytest.raises(UnsatisfiableError, match="needs read /opt/agent"):
+        fakes.compiled(
+            fakes.policy(**FULL),
+            LINE,
+            options={"box": {"asks": True}},
+            compiler=compile_until_settled,
+            before=(lambda query: "missing",),
+        )
+
+
 def test_unanswered_questions_are_in_the_plan_and_unmet_needs_are_warnings_until_then(fakes):
     plan = fakes.compiled(fakes.policy(**FULL), LINE, options={"box": {"asks": True}})
     assert [(a.use, a.query.key) for a in plan.asked] == [("box", "path_kind:/opt/agent")]

@@ -137,7 +137,7 @@ def compile_until_settled(
             plan = compiler.plan(refuse_gaps=refuse_gaps and final, final=final)
             for asked in plan.asked:
                 if asked.query.key not in answers:
-                    answers[asked.query.key] = answer(asked.query)
+                    answers[asked.query.key] = compiler.foreseen(asked.query, answer(asked.query))
             if not compiler.learn(plan.asked, answers):
                 break
         else:
@@ -160,6 +160,7 @@ class _Compiler:
         policy_digest: str,
     ) -> None:
         self.policy, self.recipe = policy, normal(recipe)
+        self.files: tuple[str, ...] = ()
         self.policy_digest = policy_digest or digest(canonical_bytes(policy))
         self.topology = Topology(self.recipe, providers)
         self.capabilities = {use: self._target(use, capabilities) for use in self.topology.order}
@@ -204,6 +205,15 @@ class _Compiler:
             raise BindError("the home of the sandbox user is not known", remedy=remedy)
         return msgspec.structs.replace(surroundings, home=home)
 
+    def foreseen(self, query: Query, known: Answer | Unknown) -> Answer | Unknown:
+        """What the host will answer once the plan is applied: what it writes is missing only until then."""
+        if query.kind == "path_kind" and known == "missing":
+            if query.arg in self.files:
+                return "file"
+            if any(path.startswith(query.arg.rstrip("/") + "/") for path in self.files):
+                return "dir"
+        return known
+
     def learn(self, asked: Iterable[Asked], answers: Mapping[str, Answer | Unknown]) -> bool:
         """Take in answers; True if there was any."""
         new = False
@@ -234,6 +244,7 @@ class _Compiler:
 
     def _joined(self, policy: Policy, *, final: bool) -> _Joined:
         rendering = self.renderer.render(policy)
+        self.files = rendering.files
         natives = Natives(self.topology, rendering)
         check_paths(rendering.uses)
         requirements = Requirements(self._system(rendering, natives))

@@ -35,10 +35,11 @@ class Rendered(NamedTuple):
 
 
 class Rendering(NamedTuple):
-    """All uses, by id, and who goes through which service."""
+    """All uses, by id, who goes through which service, and the files that will be there."""
 
     uses: dict[str, Rendered]
     wired: Wired
+    files: tuple[str, ...] = ()
 
 
 class _Fed(NamedTuple):
@@ -85,7 +86,7 @@ class Renderer:
             pairs = wired(self._topology, configs)
             self._fed = _Fed(self._across(configs, pairs), self._config_paths(uses))
             if self._fed == fed:
-                return Rendering(uses, pairs)
+                return Rendering(uses, pairs, fed.config_paths)
         raise ProviderError("the uses of this Runtime keep changing each other's configuration")
 
     def _effectives(self, base: Policy, config_paths: tuple[str, ...]) -> Effectives:
