@@ -5,7 +5,7 @@ refuses a rendering that forgot something: an item that was to be emitted and le
 a covered aspect that no reach and no `cannot` speaks of.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tappass_host.policy.effective import EffectivePolicy
@@ -17,6 +17,9 @@ from tappass_host.sdk.claims import Claim, Evidence, Item, Reach, Verdict
 from tappass_host.sdk.contract import Need, ProviderInfo, TargetCapabilities, TargetConfig
 from tappass_host.sdk.document import Doc, Ledger
 from tappass_host.sdk.facts import Answer, Know, Unknown
+
+# What stands under other statements: its own, the item, the place.
+_Copy = tuple[str, Item, Reach]
 
 _WORST_LAST: dict[Verdict, int] = {"enforced": 0, "partial": 1, "unenforceable": 2}
 
@@ -122,7 +125,7 @@ class Builder:
 
     def _claims(self) -> list[Claim]:
         found: dict[tuple[str, str], Claim] = {}
-        copies: list[tuple[str, Item, Reach]] = []
+        copies: list[_Copy] = []
         for item, reach in self._lowered:
             claim = self._claim(item, reach)
             for statement in item.origins:
@@ -130,7 +133,7 @@ class Builder:
                     copies.append((statement, item, reach))
                 else:
                     _keep_worst(found, claim._replace(statement=statement))
-        for statement, item, reach in copies:
+        for statement, item, reach in _outermost_first(copies):
             _keep_worst(found, _copied(found, statement, item, reach))
         self._check_known(found)
         return list(found.values())
@@ -195,6 +198,24 @@ def _cannot_reach(surfaces: tuple[Surface, ...]) -> Reach:
 
 def _claim_order(claim: Claim) -> tuple[str, str]:
     return claim.statement, claim.reach.id
+
+
+def _outermost_first(copies: list[_Copy]) -> Iterator[_Copy]:
+    """Copies in an order in which each finds what it stands under, which may be a copy itself."""
+    while copies:
+        waiting = {(statement, reach.id) for statement, _, reach in copies}
+        blocked = [copy for copy in copies if _is_blocked(copy, waiting)]
+        if len(blocked) == len(copies):
+            # Where two stand under each other there is no order; `_copied` refuses the first of them.
+            yield from copies
+            return
+        yield from (copy for copy in copies if not _is_blocked(copy, waiting))
+        copies = blocked
+
+
+def _is_blocked(copy: _Copy, waiting: set[tuple[str, str]]) -> bool:
+    statement, item, reach = copy
+    return any((origin, reach.id) in waiting for origin in item.under if origin != statement)
 
 
 def _copied(found: dict[tuple[str, str], Claim], statement: str, item: Item, reach: Reach) -> Claim:

@@ -97,7 +97,9 @@ def test_the_same_grant_is_kept_on_a_layered_target():
 
 
 def test_where_rules_only_add_up_a_grant_gives_way_to_what_is_denied_inside_it():
-    items = lower(UNION, workspace="/ws", read_write=("/data",), deny_paths=("/ws/secret",), read_only=("/data/x",))
+    items = lower(
+        UNION, workspace="/ws", read_write=("/data",), deny_paths=("/ws/secret",), read_only=("/data/x",)
+    )
     assert one(items, "grant", "/ws").refused
     assert one(items, "deny", "/ws/secret").under == ("filesystem.default[deny]",)
     assert emitted(items) == [("grant", "/data", "read")]
@@ -106,7 +108,12 @@ def test_where_rules_only_add_up_a_grant_gives_way_to_what_is_denied_inside_it()
 
 
 def test_where_rules_only_add_up_nothing_inside_a_grant_can_be_taken_away():
-    items = lower(UNION._replace(conflict="deny"), workspace="/ws", read_only=("/ws/vendor",), deny_paths=("/ws/secret",))
+    items = lower(
+        UNION._replace(conflict="deny"),
+        workspace="/ws",
+        read_only=("/ws/vendor",),
+        deny_paths=("/ws/secret",),
+    )
     assert one(items, "deny", "/ws/secret").refused
     assert one(items, "narrow", "/ws/vendor").refused
 
@@ -190,3 +197,12 @@ def test_work_grows_linearly_with_the_rules():
 
     # Four times the rules: linear work is four times the calls, quadratic sixteen.
     assert calls(800) < 5 * calls(200)
+
+
+@pytest.mark.parametrize("features", [LAYERED, DENY_FIRST, UNION])
+def test_a_relative_pattern_with_nowhere_to_hang_from_is_still_a_statement(features):
+    items = lower(features, deny_paths=("**/.env",), read_only=("**/docs",))
+    found = {i.origins: i.under for i in items if i.op != "default"}
+    under = ("filesystem.default[deny]",)
+    assert found[("filesystem.deny_paths[**/.env]",)] == under
+    assert found[("filesystem.read_only[**/docs]",)] == under
