@@ -4,6 +4,7 @@ A use is wired to a service if its own configuration, its needs, or those of a u
 where the service listens. A service that nobody speaks of protects nobody.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -39,13 +40,15 @@ def wired(topology: Topology, configs: Mapping[str, TargetConfig]) -> Wired:
 
 
 def _mentions(config: TargetConfig, endpoints: tuple[Endpoint, ...]) -> bool:
-    addresses = tuple(text for e in endpoints for text in (e.unix, e.tcp) if text)
+    addresses = [re.escape(text) for e in endpoints for text in (e.unix, e.tcp) if text]
+    # A longer path or port is another place.
+    spoken = re.compile(rf"(?<![\w.-])(?:{'|'.join(addresses)})(?![\w-]|\.\w)") if addresses else None
     ids = {e.id for e in endpoints}
-    if any(address in need.value for need in config.needs for address in addresses):
+    if spoken is not None and any(spoken.search(need.value) for need in config.needs):
         return True
     documents = msgspec.to_builtins([artifact.doc for artifact in config.artifacts])
     return any(
-        value in ids if is_id else any(address in value for address in addresses)
+        value in ids if is_id else spoken is not None and spoken.search(value) is not None
         for value, is_id in _texts(documents)
     )
 
