@@ -190,9 +190,9 @@ class _Reader:
 
     def mapping(self, value: Any, path: Path) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise SchemaError(
-                "expected a mapping", source=self.document.at(path), remedy="write `name: value` lines"
-            )
+            word = f", or the word {UNMANAGED}" if path and path[-1] in ASPECTS else ""
+            remedy = f"write `name: value` lines{word}"
+            raise SchemaError("expected a mapping", source=self.document.at(path), remedy=remedy)
         return value
 
     def members(self, value: Any, path: Path, what: str) -> Iterable[tuple[Path, Any]]:

@@ -145,6 +145,11 @@ def _refuse(name: str, what: str, remedy: str) -> BindError:
     return BindError(f"parameter {name} {what}", pointer=pointer(("params", name)), remedy=remedy)
 
 
+def _is_socket_word(field: str, text: str) -> bool:
+    """A socket may be named by a word (`docker`) that the host finds the path of."""
+    return field == "network.allow_unix" and text[:1] not in ("/", "~", "$")
+
+
 class _Binder:
     """Spells values of fields with the parameters filled in."""
 
@@ -164,7 +169,7 @@ class _Binder:
     def entry(self, field: str, text: str) -> str:
         """One entry of a list, or one text, in canonical form."""
         try:
-            if field in _PATH_FIELDS:
+            if field in _PATH_FIELDS and not _is_socket_word(field, text):
                 return self.path(text)
             if field in _TOOL_FIELDS:
                 return self.tool(text)
