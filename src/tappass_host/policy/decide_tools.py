@@ -101,9 +101,12 @@ def _shell(policy: EffectivePolicy, command: str) -> Check:
 
 def _constraints(constraints: Constraints, field: str, tool: str, args: dict[str, object]) -> Iterator[Check]:
     for argument, constraint in constraints.get(tool, {}).items():
-        if argument not in args:
-            continue
-        why = constraint.check(args[argument])
+        # A constrained argument that is left out would be whatever the tool takes for it.
+        why = (
+            constraint.check(args[argument])
+            if argument in args
+            else "is missing, and the policy constrains it"
+        )
         if why is not None:
             statement = f"{field}.{tool}.{argument}[{canonical_entry(field, constraint)}]"
             yield Check(Effect.DENY, "constraint", statement, f"{argument}: {why}")

@@ -3,7 +3,7 @@
 import glob
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +14,24 @@ _MOST_PATHS: Final = 10_000
 
 
 class Answers:
-    """Answers queries. `programs` names the pinned targets; everything else is looked up on PATH."""
+    """Answers queries.
 
-    def __init__(self, programs: Mapping[str, str], env: Mapping[str, str] | None = None) -> None:
+    Args:
+        programs: where the pinned targets are; every other program is looked up on PATH.
+        env: variables that code may be given.
+        folders: folders that will be there when things are launched, such as `/etc/claude-code`.
+    """
+
+    def __init__(
+        self,
+        programs: Mapping[str, str],
+        *,
+        env: Mapping[str, str] | None = None,
+        folders: Collection[str] = (),
+    ) -> None:
         self._programs = dict(programs)
         self._env = dict(env or {})
+        self._folders = frozenset(folders)
 
     def __call__(self, query: Query) -> Answer | Unknown:
         """The answer, or UNKNOWN for a kind that cannot be answered here."""
@@ -30,7 +43,7 @@ class Answers:
         place = Path(path)
         if place.is_symlink():
             return f"symlink:{place.readlink()}"
-        if place.is_dir():
+        if place.is_dir() or path in self._folders:
             return "dir"
         return "file" if place.exists() else "missing"
 

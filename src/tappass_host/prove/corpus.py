@@ -9,6 +9,7 @@ from tappass_host.policy.effective import EffectivePolicy, FsRule
 from tappass_host.policy.grammar.commands import CommandPattern
 from tappass_host.policy.grammar.domains import DomainRule
 from tappass_host.prove.cases import Case
+from tappass_host.prove.samples import calls_for
 from tappass_host.prove.world import World, below, canary_of, mark_of
 
 # A folder no policy names, a host nobody grants (RFC 6761: never resolves outside a laboratory).
@@ -164,9 +165,12 @@ def _calls(policy: EffectivePolicy) -> Iterator[Case]:
     node = policy.doc.interpreter
     if node is None:
         return
+    constraints = policy.doc.tools.constraints if policy.doc.tools else {}
     for name in (*(n for n in node.host_functions if n != "http_get"), "undeclared_function"):
-        title, mark = f"call {name}()", f"called-{name}"
-        yield _code("call", title, a.HostCall(name=name), f"{name}()", mark)
+        for args in calls_for(constraints.get(name, {})):
+            spelled = ", ".join(f"{key}={value!r}" for key, value in args.items())
+            code = f"{name}({spelled})"
+            yield _code("call", code, a.HostCall(name=name, args=args), code, f"called-{name}")
 
 
 def _code_files(policy: EffectivePolicy, world: World) -> Iterator[Case]:
@@ -239,7 +243,7 @@ def _shell_reads(policy: EffectivePolicy, world: World) -> Iterator[Case]:
     for _rule, path in below(policy, world, policy.fs.denies):
         target = canary_of(path)
         reads = (a.File(op="read", path=target),)
-        for line in (f"cat {target}", f"git --no-pager grep -h --no-index canary {target}"):
+        for line in (f"cat {target}", f"git diff --no-index /dev/null {target}"):
             case = _bash(line, reads, mark_of(path))
             yield case._replace(title=f"Bash {line.replace(target, short(world, target))}")
 

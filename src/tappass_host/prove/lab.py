@@ -104,10 +104,9 @@ class Lab(NamedTuple):
         return [MODEL, HTTPS, str(self.model_socket), str(self.certificate)]
 
     def _hosts(self) -> str:
-        lines = ["127.0.0.1 localhost", f"{MODEL} {MODEL_HOST}"]
-        lines += [
-            f"{UPSTREAM} {host}" for host in self.hosts if canonical_ip(host) is None and host != MODEL_HOST
-        ]
+        model = MODEL if self.model_socket else UPSTREAM
+        named = [host for host in self.hosts if canonical_ip(host) is None and host != MODEL_HOST]
+        lines = ["127.0.0.1 localhost", f"{model} {MODEL_HOST}", *(f"{UPSTREAM} {host}" for host in named)]
         return "\n".join(lines) + "\n"
 
 

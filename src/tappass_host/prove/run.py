@@ -36,6 +36,8 @@ PROBES: Final = {
 }
 # provider id -> target of the catalogue, where they differ in name.
 _PROGRAMS: Final = {"claude-code": "claude", "bubblewrap": "bwrap"}
+# Folders of managed settings: the laboratory shows them, as an apply would have made them.
+_MANAGED_FOLDERS: Final = ("/etc/claude-code",)
 _OURS: Final = ("egress-proxy",)
 _BRIDGE: Final = Path(__file__).parents[1] / "dataplane" / "bridge.py"
 
@@ -103,7 +105,8 @@ def prepare(policy: Policy, recipe: Recipe, *, root: Path, catalogue: Catalogue)
         BindError: the policy has parameters that the world has no value for.
     """
     root = root.resolve()
-    values = {name: value for name, value in World(root).params().items() if name in policy.params}
+    wanted = {*policy.params, "home"}
+    values = {name: value for name, value in World(root).params().items() if name in wanted}
     bound = bind(policy, values)
     world = build_world(root, EffectivePolicy(bound))
     located = {
@@ -117,7 +120,7 @@ def compile_ground(
 ) -> Plan:
     """Compile for the targets that were found, answering what is asked about this host."""
     return compile_until_settled(
-        Answers(ground.programs),
+        Answers(ground.programs, folders=_MANAGED_FOLDERS),
         ground.policy,
         recipe,
         providers,
@@ -203,7 +206,7 @@ def _try(ground: Ground, stage: Stage, use: UsePlan) -> list[Row]:
     probe = importlib.import_module(PROBES[use.provider])
     judged = _judging(stage.plan, use)
     tried = probe.cases(judged, ground.world)
-    lab = Lab(hosts=_hosts(judged.policy), ports=_ports(judged.policy))
+    lab = Lab(hosts=_hosts(judged.policy), ports=_ports(judged.policy), binds=_managed(stage))
     outcomes = probe.with_policy(stage, judged, tried, lab)
     controls = probe.without_policy(stage, judged, tried, lab)
     rows = []
@@ -234,6 +237,16 @@ def _judging(plan: Plan, use: UsePlan) -> UsePlan:
 
     outer = [u for u in plan.uses if u.id in use.inside]
     return msgspec.structs.replace(use, policy=outer[0].policy) if outer else use
+
+
+def _managed(stage: Stage) -> dict[str, Path]:
+    """Managed folder -> what was rendered for it, as an apply would have put it there."""
+    found = (
+        (path, stage.folder(use.id, "etc", path.removeprefix("/etc/")))
+        for path in _MANAGED_FOLDERS
+        for use in stage.plan.uses
+    )
+    return {path: folder for path, folder in found if folder is not None}
 
 
 def _hosts(policy: EffectivePolicy) -> tuple[str, ...]:

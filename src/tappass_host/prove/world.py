@@ -51,6 +51,8 @@ class World(NamedTuple):
 def build_world(root: Path, policy: EffectivePolicy) -> World:
     """Make the folders and canaries that a bound policy speaks of."""
     world = World(root)
+    for folder in (root / "state", root / "run"):
+        folder.mkdir(parents=True, exist_ok=True)
     for folder in (world.workspace, world.home, world.outside):
         folder.mkdir(parents=True, exist_ok=True)
         put(folder / "note.txt")
@@ -98,7 +100,8 @@ def _furnish(path: Path) -> None:
 def put(path: Path) -> None:
     """Write a canary that names its own place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"canary<{path}>\n", encoding="utf-8")
+    # A comment in every format that a program may read it as.
+    path.write_text(f"# canary<{path}>\n", encoding="utf-8")
 
 
 def below(policy: EffectivePolicy, world: World, rules: tuple[FsRule, ...]) -> Iterator[tuple[FsRule, str]]:

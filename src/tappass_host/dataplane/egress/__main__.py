@@ -91,5 +91,10 @@ def _reload(proxy: EgressProxy, path: Path) -> None:
         sys.stderr.write(f"tappass-egress: locked down: {error}\n")
 
 
-if __name__ == "__main__":
+def script() -> None:
+    """Entry point of the installed program."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    script()

@@ -1,7 +1,7 @@
 """Tries the tool corpus on the real Claude Code, inside whatever encloses it, driven by a scripted model.
 
 The program runs as rendered: its managed settings at /etc/claude-code, its launch behind that of the ring
-around it, its requests over TLS through the egress proxy to a model that asks for one tool call after another.
+around it, its requests over TLS through the egress proxy to a model that asks for one call after another.
 """
 
 import os
@@ -25,7 +25,6 @@ from tappass_host.prove.world import World
 
 PROVES: Final = "claude-code"
 SURFACES: Final = ("tool",)
-_MANAGED: Final = "/etc/claude-code"
 _HEADLESS: Final = ("-p", "go", "--output-format", "stream-json", "--verbose")
 _ARGUMENT: Final = {"Bash": "command", "Read": "file_path", "Write": "file_path", "WebFetch": "url"}
 _SECONDS: Final = 90.0
@@ -46,10 +45,8 @@ def cases(use: UsePlan, world: World) -> list[Case]:
 
 def with_policy(stage: Stage, use: UsePlan, tried: Sequence[Case], lab: Lab) -> list[Outcome]:
     """Try the cases under everything that was rendered."""
-    managed = stage.folder(use.id, "etc", "claude-code")
-    binds = {_MANAGED: managed} if managed else {}
     command = stage.command(use.id, *_HEADLESS, env=_ENV, cwd=use.target.paths["workspace"])
-    verdicts = _drive(lab, [*stage.services(), command], tried, binds)
+    verdicts = _drive(lab, [*stage.services(), command], tried)
     return [_outcome(v, c, use) for v, c in zip(verdicts, tried, strict=True)]
 
 
@@ -60,7 +57,7 @@ def without_policy(stage: Stage, use: UsePlan, tried: Sequence[Case], lab: Lab) 
     env = {"HOME": use.target.paths["home"], "PATH": "/usr/bin:/bin", **_ENV, "IS_SANDBOX": "1"}
     argv = (program, *_HEADLESS, "--dangerously-skip-permissions")
     command = Command(argv=argv, env=env, cwd=use.target.paths["workspace"])
-    verdicts = _drive(lab, [command], tried, {})
+    verdicts = _drive(lab._replace(binds={}), [command], tried)
     return [_outcome(v, c, use) for v, c in zip(verdicts, tried, strict=True)]
 
 
@@ -69,9 +66,7 @@ _ENV: Final = {"ANTHROPIC_API_KEY": "scripted", "CLAUDE_CODE_MAX_RETRIES": "1"}
 _CA_PATH: Final = "/etc/ssl/certs/ca-certificates.crt"
 
 
-def _drive(
-    lab: Lab, commands: Iterable[Command], tried: Sequence[Case], binds: dict[str, Path]
-) -> list[Verdict]:
+def _drive(lab: Lab, commands: Iterable[Command], tried: Sequence[Case]) -> list[Verdict]:
     script = [_call(case) for case in tried]
     with tempfile.TemporaryDirectory(prefix="tappass-model-") as scratch:
         folder = Path(scratch)
@@ -81,7 +76,7 @@ def _drive(
             env = {**last.env, "NODE_EXTRA_CA_CERTS": _CA_PATH}
             last = last._replace(env=env, timeout=_SECONDS)
             place = lab._replace(
-                binds={**lab.binds, **binds, _CA_PATH: authority},
+                binds={**lab.binds, _CA_PATH: authority},
                 model_socket=folder / "model.sock",
                 certificate=certificate,
             )

@@ -89,7 +89,7 @@ def _run(manifest: bytes, case: Case) -> Any:
 
 def _functions(case: Case) -> dict[str, Callable[..., Any]]:
     names = [act.name for act in case.actions if isinstance(act, a.HostCall)]
-    return {name: lambda name=name: f"called-{name}" for name in names}
+    return {name: lambda *_args, name=name, **_named: f"called-{name}" for name in names}
 
 
 def _outcome(result: Any, case: Case, by: str) -> Outcome:

@@ -36,7 +36,7 @@ class Native:
         if function is None:
             return _deny("/host_functions")
         for argument, constraint in function.constraints.items():
-            if argument in action.args and constraint.check(action.args[argument]) is not None:
+            if argument not in action.args or constraint.check(action.args[argument]) is not None:
                 return _deny(f"/host_functions[{action.name}]")
         return _allow("/host_functions")
 
