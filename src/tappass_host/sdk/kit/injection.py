@@ -180,12 +180,16 @@ class Bench:
         self._known = set(compare(self._before, self._acts).failures)
 
     def findings(self, text: str) -> list[str]:
-        """What goes wrong with a text wherever it fits; each position alone, if together they are refused."""
+        """What goes wrong with a text wherever it fits, by position where one alone shows it."""
         fitting = [position for position in self._group if position.fits(text)]
         try:
-            return self._findings(text, fitting)
+            together = self._findings(text, fitting)
         except TappassError:
-            return [finding for position in fitting for finding in self._alone(text, position)]
+            together = ["refused"]
+        if not together:
+            return []
+        alone = [finding for position in fitting for finding in self._alone(text, position)]
+        return alone or [finding for finding in together if finding != "refused"]
 
     def _alone(self, text: str, position: Position) -> list[str]:
         try:
@@ -200,7 +204,8 @@ class Bench:
         found = [f for f in compare(after, self._acts).failures if f not in self._known]
         found += _grown(self._before.config, after.config)
         found += no_looser(self._before, after, self._acts)
-        return [f"{text!r} in {', '.join(p.name for p in positions)}: {finding}" for finding in found]
+        where = positions[0].name if len(positions) == 1 else "several positions"
+        return [f"{text!r} in {where}: {finding}" for finding in found]
 
     def _rendered(self, texts: dict[Position, str]) -> Rendered:
         policy = FULL

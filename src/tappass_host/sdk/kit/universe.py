@@ -156,6 +156,7 @@ def _mcp() -> Iterator[a.Action]:
     for server in ("docs", "rogue"):
         for tool in ("search", "publish", "erase", "other"):
             yield a.McpCall(server=server, tool=tool)
+        yield a.McpCall(server=server, tool="search", args={"q": "x"})
         yield a.McpCall(server=server, tool="search", args={"q": "x" * 65})
         for what, listed in (("resource", "guide"), ("prompt", "summary")):
             yield a.McpCall(server=server, tool=listed, what=what)  # type: ignore[arg-type]
