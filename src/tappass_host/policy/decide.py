@@ -88,7 +88,9 @@ def _connect(policy: EffectivePolicy, act: a.Connect, _: frozenset[str]) -> Iter
 
 
 def _unix(policy: EffectivePolicy, act: a.UnixConnect, _: frozenset[str]) -> Iterator[Check]:
-    return unix_checks(policy, act.path)
+    yield from unix_checks(policy, act.path)
+    # A socket is a file too, and what is denied as a file cannot be connected to.
+    yield from (check for check in file_checks(policy, "read", act.path) if check.kind == "deny")
 
 
 def _mcp_call(policy: EffectivePolicy, act: a.McpCall, _: frozenset[str]) -> Iterator[Check]:

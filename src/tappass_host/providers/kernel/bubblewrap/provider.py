@@ -61,6 +61,7 @@ INFO: Final = ProviderInfo(
     sdk="1.0",
     versions=VERSIONS,
     options=BubblewrapOptions,
+    wants=("egress-proxy",),
     effects={"args": "sandbox_recreate", "seccomp": "sandbox_recreate", "launch": "sandbox_recreate"},
     covers={
         "filesystem": EVERYWHERE,
