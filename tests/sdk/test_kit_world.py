@@ -2,16 +2,20 @@
 
 import msgspec
 import pytest
+from hypothesis import given, settings
 
 from tappass_host.policy.actions import HostCall
 from tappass_host.policy.decide import decide
 from tappass_host.policy.decode import policy_of
 from tappass_host.policy.effect import Effect
+from tappass_host.policy.effective import EffectivePolicy
 from tappass_host.policy.model import ASPECTS
 from tappass_host.policy.surfaces import ASPECT_SURFACES, SURFACES
 from tappass_host.policy.validate import canonicalise
 from tappass_host.sdk.facts import Query
+from tappass_host.sdk.kit.injection import GROUPS, HOSTILE
 from tappass_host.sdk.kit.reference import FULL, REFERENCE, reference
+from tappass_host.sdk.kit.strategies import policies
 from tappass_host.sdk.kit.universe import direct, universe
 from tappass_host.sdk.kit.world import answer
 
@@ -96,3 +100,19 @@ def test_the_world_answers(query, expected):
 
 def test_full_is_what_the_matrix_is_computed_on():
     assert FULL is REFERENCE["full"]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(policies(frozenset(ASPECTS)))
+def test_generated_policies_are_valid(policy):
+    assert policy_of(msgspec.to_builtins(policy)) == policy
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_positions_take_hostile_text_that_the_grammars_take(group):
+    """A position whose policies are all refused would test nothing."""
+    for position in GROUPS[group]:
+        texts = [text for text in HOSTILE if position.fits(text)]
+        assert len(texts) >= 15, position.name
+        for text in texts:
+            EffectivePolicy(position.put(FULL, text)).statements  # noqa: B018 - parses every entry

@@ -15,6 +15,7 @@ from tappass_host.policy.effective import EffectivePolicy
 from tappass_host.policy.surfaces import SURFACES
 from tappass_host.sdk.changes import changes
 from tappass_host.sdk.kit import checks, compare, injection, monotone, purity, separate, strategies
+from tappass_host.sdk.kit.excused import excuses
 from tappass_host.sdk.kit.reference import REFERENCE, reference
 from tappass_host.sdk.kit.subject import Rendered, Settings, Subject
 from tappass_host.sdk.kit.universe import actions, distinct
@@ -185,18 +186,6 @@ def conformance(provider: str, reader: str, **declared: Any) -> type[Conformance
     """
     subject = Subject(provider, reader, Settings(**declared))
     return type("TestConformance", (Conformance,), {"subject": subject})
-
-
-def excuses(subject: Subject) -> compare.Comparison:
-    """What is looser or stricter under a claim that admits it, over all reference policies."""
-    found: dict[str, list[str]] = {"failures": [], "looser": [], "stricter": []}
-    acts = actions(subject.surfaces)
-    for name in REFERENCE:
-        for rendered in subject.reference(name):
-            compared = compare.compare(rendered, acts)
-            for kind, findings in found.items():
-                findings += [f"[{name}] {finding}" for finding in getattr(compared, kind)]
-    return compare.Comparison(*(tuple(found[kind]) for kind in ("failures", "looser", "stricter")))
 
 
 def fail_on(findings: Iterable[str]) -> None:
