@@ -145,6 +145,8 @@ ROWS = [
     ("git log >&2 2>&-", "allow", "allow"),
     ("git log > /dev/null 2>&1", "allow", "allow"),
     ("git log &> /dev/null", "allow", "allow"),
+    ("git log >& '$(curl x)'", "deny", "deny"),
+    ("git log >& $o", "deny", "allow"),
     ("git log > /dev/nullx", "deny", "allow"),
     ("git log > $o", "deny", "allow"),
     ("git 2>&-push", "deny", "deny"),

@@ -237,7 +237,11 @@ class _Reader:
         if len(targets) != 1 or operator in (">&-", "<&-"):
             raise Misread("a redirection whose target is not one word")
         text = literal(targets[0])
-        return text == "/dev/null" or (operator in (">&", "<&") and text is not None and text.isdecimal())
+        doubles = operator in (">&", "<&")
+        # bash 5.2 expands the word of `>&` twice: `>& '$(x)'` runs x, though it is quoted; `>& $x` does not.
+        if doubles and (hides_code((text,)) or (text is None and targets[0].type != "simple_expansion")):
+            raise Misread("a redirection that expands twice")
+        return text == "/dev/null" or (doubles and text is not None and text.isdecimal())
 
     def file_redirect(self, node: "Node") -> None:
         self.is_harmless(node)
