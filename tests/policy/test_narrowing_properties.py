@@ -43,7 +43,7 @@ HEAD = {
     "org_id": "acme",
 }
 MANY = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
 )
 
 
@@ -342,7 +342,7 @@ def cascades(draw, aspect):
 def test_no_level_opens_what_stands_above(aspect, head, catalogue):
     stood = []
 
-    @settings(MANY, max_examples=200)
+    @settings(MANY, max_examples=120)
     @given(cascades(aspect))
     def check(texts):
         org, project = (load_level(text.encode(), source="x.yaml") for text in texts)

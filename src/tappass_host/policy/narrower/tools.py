@@ -24,10 +24,10 @@ def tools_gaps(new: EffectivePolicy, old: EffectivePolicy) -> Iterator[Gap]:
     yield from _defaults(new, old)
     for entry in _alive(new, new.tools.allow):
         if not _allowed(old, entry.rule, "allow"):
-            yield gap(entry.statement, "a new grant", *call(entry.rule))
+            yield gap(entry.statement, "a new grant", *call(entry.rule, new))
     for entry in _alive(new, new.tools.ask):
         if not _allowed(old, entry.rule, "ask"):
-            yield gap(entry.statement, "may be asked for what was denied", *call(entry.rule))
+            yield gap(entry.statement, "may be asked for what was denied", *call(entry.rule, new))
     yield from _lost(new, old.tools.deny, "deny")
     yield from _lost(new, old.tools.ask, "ask")
     yield from _taint(new, old)
@@ -65,7 +65,7 @@ def _defaults(new: EffectivePolicy, old: EffectivePolicy) -> Iterator[Gap]:
     for name in sorted(names - {n for n in names if n.startswith("@") and n != "@internal"}):
         if looser(_default_for(new, [name]), _strictest_for(old, [name])):
             rule = ToolRule(name)
-            yield gap(new.id("tools.default"), f"{name} opens up by default", *call(rule))
+            yield gap(new.id("tools.default"), f"{name} opens up by default", *call(rule, new))
     node, theirs = new.doc.tools, old.doc.tools
     assert node is not None
     assert theirs is not None
@@ -98,7 +98,7 @@ def _lost(new: EffectivePolicy, entries: tuple[ToolEntry, ...], effect: str) -> 
     for entry in entries:
         if any(other.rule.covers(entry.rule) for other in holding) or shut(new, entry.rule, effect):
             continue
-        yield gap(entry.statement, f"a rule to {effect} is gone", *call(entry.rule))
+        yield gap(entry.statement, f"a rule to {effect} is gone", *call(entry.rule, new))
 
 
 def shut(new: EffectivePolicy, rule: ToolRule, effect: str) -> bool:
