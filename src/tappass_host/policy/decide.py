@@ -144,15 +144,14 @@ def _import(policy: EffectivePolicy, act: a.Import, _: frozenset[str]) -> Iterat
 
 
 def _env(policy: EffectivePolicy, act: a.EnvRead, _: frozenset[str]) -> Iterator[Check]:
-    if act.surface == "code" and policy.doc.interpreter is not None:
-        node = policy.doc.interpreter
-        yield _listed(policy, "interpreter.env", act.name, node.env, node.default)
-    credentials = policy.doc.credentials
-    if credentials is None:
-        yield unmanaged("credentials")
-        return
-    if act.name in credentials.hide_env:
+    credentials, code = policy.doc.credentials, policy.doc.interpreter
+    if credentials is not None and act.name in credentials.hide_env:
         yield Check(Effect.DENY, "deny", f"credentials.hide_env[{act.name}]", f"{act.name} is hidden")
+    elif act.surface == "code" and code is not None:
+        # Code has an environment of its own, listed name by name.
+        yield _listed(policy, "interpreter.env", act.name, code.env, code.default)
+    elif credentials is None:
+        yield unmanaged("credentials")
     elif any(s.env == act.name for s in credentials.secrets):
         yield Check(Effect.ALLOW, "allow", f"credentials.secrets[{act.name}]", f"{act.name} is granted")
     else:

@@ -40,12 +40,14 @@ class Statement(NamedTuple):
         field: dotted path without entries, e.g. `mcp.servers.tools.allow`.
         entry: canonical text of the entry, empty for a statement that has none.
         polarity: `restrict` (the forbidden action must fail) or `grant` (the permitted one must work).
+        on: where an action that it is about can happen, if that is not what its field says.
     """
 
     id: str
     field: str
     entry: str
     polarity: Polarity
+    on: tuple[Surface, ...] = ()
 
     @property
     def aspect(self) -> str:
@@ -55,7 +57,7 @@ class Statement(NamedTuple):
     @property
     def surfaces(self) -> tuple[Surface, ...]:
         """Where an action that this statement is about can happen."""
-        return surfaces_of(self.aspect, self.field)
+        return self.on or surfaces_of(self.aspect, self.field)
 
 
 _DEFAULT_POLARITY: dict[str, Polarity] = {
@@ -133,7 +135,15 @@ def statements(policy: Policy) -> tuple[Statement, ...]:
         for statement in _aspect(aspect, node):
             found[statement.id] = statement
     found.update((s.id, s) for s in _extensions(policy))
+    found.update((s.id, s) for s in _of_host_functions(policy, found.values()))
     return tuple(found[key] for key in sorted(found))
+
+
+def _of_host_functions(policy: Policy, made: Iterable[Statement]) -> list[Statement]:
+    """Host functions share the tools' namespace, yet they are called by code."""
+    names = policy.interpreter.host_functions if policy.interpreter else ()
+    prefixes = tuple(f"tools.constraints.{name}." for name in names)
+    return [s._replace(on=("code",)) for s in made if prefixes and s.id.startswith(prefixes)]
 
 
 def _make(field: str, entry: object, polarity: str, prefix: str = "") -> Statement:

@@ -109,6 +109,8 @@ def prepare(policy: Policy, recipe: Recipe, *, root: Path, catalogue: Catalogue)
     values = {name: value for name, value in World(root).params().items() if name in wanted}
     bound = bind(policy, values)
     world = build_world(root, EffectivePolicy(bound))
+    # The bridge lies where a host would put it, so that what is rendered names no path of this package.
+    (root / "run" / _BRIDGE.name).write_bytes(_BRIDGE.read_bytes())
     located = {
         use.provider: catalogue.locate(use.provider) for use in recipe.uses if use.provider not in _OURS
     }
@@ -142,7 +144,7 @@ def _capabilities(ground: Ground, provider: str) -> TargetCapabilities:
             "workspace": str(world.workspace),
             "state": str(world.root / "state"),
             "run": str(world.root / "run"),
-            "bridge": str(_BRIDGE),
+            "bridge": str(world.root / "run" / _BRIDGE.name),
         },
     )
 

@@ -80,6 +80,7 @@ INFO: Final = ProviderInfo(
         "network": CODE,
         "interpreter": CODE,
         "credentials": CODE,
+        "tools": CODE,
     },
     cannot={
         "head.freshness": "the runner sees one manifest, not how old the newest statement is",
@@ -235,7 +236,11 @@ def _calls(b: Builder, doc: Doc) -> None:
         function: dict[str, Any] = {"name": item.value}
         if item.value in constraints:
             function["constraints"] = msgspec.to_builtins(constraints[str(item.value)])
-        doc.add("/host_functions", function, by=item)
+        locator = doc.add("/host_functions", function, by=item)
+        prefix = f"tools.constraints.{item.value}."
+        said = [s for s in b.policy.ids("tools.constraints") if s.startswith(prefix)]
+        for constraint in b.lower([Item("constraint", s, (s,)) for s in said], at=GATE):
+            doc.credit(locator, by=constraint)
 
 
 def _imports(b: Builder, doc: Doc) -> None:
