@@ -5,7 +5,7 @@ Nothing here changes a verdict; a finding is a remark to the author, with the pl
 
 from collections.abc import Callable, Iterator
 
-from tappass_host.policy.effective import EffectivePolicy, ToolEntry
+from tappass_host.policy.effective import EffectivePolicy, NetRule, ToolEntry
 from tappass_host.policy.finding import Finding
 from tappass_host.policy.grammar.commands import CommandPattern, base_name
 from tappass_host.policy.grammar.domains import DomainRule
@@ -102,20 +102,29 @@ def _beaten(entry: ToolEntry, stronger: tuple[ToolEntry, ...]) -> Iterator[Remar
 
 def _dead_network(policy: EffectivePolicy) -> Iterator[Remark]:
     node = policy.doc.network
+    by_host: dict[str, list[NetRule]] = {}
+    for rule in policy.net.deny:
+        by_host.setdefault(rule.domain.host, []).append(rule)
     for rule in policy.net.allow:
-        for other in policy.net.deny:
-            # A denial without a port means every port, so only its name counts.
-            if other.domain.covers_deny(
-                DomainRule(rule.domain.host, rule.domain.wildcard, other.domain.port)
-            ) and (other.domain.port in (None, rule.domain.port)):
-                yield (
-                    "dead",
-                    rule.statement,
-                    f"never applies: {other.statement} is stronger",
-                    "remove one of the two",
-                )
+        for host in _suffixes(rule.domain.host):
+            for other in by_host.get(host, ()):
+                if _denies_all(other.domain, rule.domain):
+                    what = f"never applies: {other.statement} is stronger"
+                    yield "dead", rule.statement, what, "remove one of the two"
         if node and node.default == "allow":
             yield "dead", rule.statement, "says what network.default: allow says already", "remove it"
+
+
+def _suffixes(host: str) -> Iterator[str]:
+    while host:
+        yield host
+        host = host.partition(".")[2]
+
+
+def _denies_all(deny: DomainRule, allow: DomainRule) -> bool:
+    """True if nothing is left of an allow; without a port a denial means every port."""
+    same_port = DomainRule(allow.host, allow.wildcard, deny.port)
+    return deny.port in (None, allow.port) and deny.covers_deny(same_port)
 
 
 def _dead_files(policy: EffectivePolicy) -> Iterator[Remark]:

@@ -1,9 +1,11 @@
 """What stands in the way of a proof that one policy is narrower than another."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable
+from typing import Generic, NamedTuple, TypeVar
 
 from tappass_host.policy.actions import Action
+
+R = TypeVar("R", bound=Hashable)
 
 STRICTNESS = {
     "deny": 2,
@@ -39,6 +41,19 @@ def gap(statement: str, why: str, *actions: Action | None) -> Gap:
 def looser(new: str, old: str) -> bool:
     """True if a word permits more than another of its field."""
     return STRICTNESS[new] < STRICTNESS[old]
+
+
+class Covering(Generic[R]):
+    """Rules that may cover others. Most rules of two versions are equal, so first comes a look-up."""
+
+    def __init__(self, rules: Iterable[R], covers: Callable[[R, R], bool]) -> None:
+        self.rules = tuple(rules)
+        self.same = frozenset(self.rules)
+        self.covers = covers
+
+    def holds(self, rule: R) -> bool:
+        """True if one rule is proven to cover this one."""
+        return rule in self.same or any(self.covers(other, rule) for other in self.rules)
 
 
 def missing(new: Iterable[str], old: Iterable[str]) -> list[str]:

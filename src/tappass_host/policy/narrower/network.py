@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from tappass_host.policy import actions as a
 from tappass_host.policy.effective import EffectivePolicy, NetRule
+from tappass_host.policy.grammar.addresses import CidrRule
 from tappass_host.policy.grammar.domains import DEFAULT_PORTS, DomainRule
-from tappass_host.policy.narrower.gap import Gap, gap, looser, missing
+from tappass_host.policy.narrower.gap import Covering, Gap, gap, looser, missing
 from tappass_host.policy.narrower.witness import address, connect
 
 
@@ -21,11 +22,13 @@ def network_gaps(new: EffectivePolicy, old: EffectivePolicy) -> Iterator[Gap]:
     yield from _lost_denials(new, old)
     if theirs.default == "allow":
         return
+    domains = Covering((rule.domain for rule in old.net.allow), DomainRule.covers)
     for rule in new.net.allow:
-        if not any(other.domain.covers(rule.domain) for other in old.net.allow):
+        if not domains.holds(rule.domain):
             yield gap(rule.statement, "a new destination", *connect(rule.domain))
+    ranges = Covering((entry.cidr for entry in old.net.cidrs), CidrRule.covers)
     for entry in new.net.cidrs:
-        if not any(other.cidr.covers(entry.cidr) for other in old.net.cidrs):
+        if not ranges.holds(entry.cidr):
             yield gap(entry.statement, "new addresses", *address(entry.cidr))
     for path in missing(theirs.allow_unix, mine.allow_unix):
         yield gap(f"network.allow_unix[{path}]", "a new socket", a.UnixConnect(path=path))
@@ -40,10 +43,9 @@ _LOCAL = (a.Connect(host="127.0.0.1"), a.Connect(host="169.254.169.254", port=80
 
 
 def _lost_denials(new: EffectivePolicy, old: EffectivePolicy) -> Iterator[Gap]:
+    kept = Covering((rule.domain for rule in new.net.deny), DomainRule.covers_deny)
     for rule in old.net.deny:
-        if any(other.domain.covers_deny(rule.domain) for other in new.net.deny):
-            continue
-        if not _shut(new, rule):
+        if not kept.holds(rule.domain) and not _shut(new, rule):
             yield gap(rule.statement, "a denial is gone", *connect(rule.domain))
 
 

@@ -11,7 +11,7 @@ from tappass_host.policy.grammar.paths import PathRule
 from tappass_host.policy.grammar.tools import CANONICAL_TOOLS, ToolRule, parse_tool
 from tappass_host.policy.model import Tools
 from tappass_host.policy.narrower.filesystem import may_meet
-from tappass_host.policy.narrower.gap import STRICTNESS, Gap, gap, looser
+from tappass_host.policy.narrower.gap import STRICTNESS, Covering, Gap, gap, looser
 from tappass_host.policy.narrower.network import meet
 from tappass_host.policy.narrower.witness import call
 
@@ -22,12 +22,7 @@ def tools_gaps(new: EffectivePolicy, old: EffectivePolicy) -> Iterator[Gap]:
     assert mine is not None
     assert theirs is not None
     yield from _defaults(new, old)
-    for entry in _alive(new, new.tools.allow):
-        if not _allowed(old, entry.rule, "allow"):
-            yield gap(entry.statement, "a new grant", *call(entry.rule, new))
-    for entry in _alive(new, new.tools.ask):
-        if not _allowed(old, entry.rule, "ask"):
-            yield gap(entry.statement, "may be asked for what was denied", *call(entry.rule, new))
+    yield from _new_grants(new, old)
     yield from _lost(new, old.tools.deny, "deny")
     yield from _lost(new, old.tools.ask, "ask")
     yield from _taint(new, old)
@@ -36,9 +31,8 @@ def tools_gaps(new: EffectivePolicy, old: EffectivePolicy) -> Iterator[Gap]:
 
 def _alive(new: EffectivePolicy, entries: Iterable[ToolEntry]) -> Iterator[ToolEntry]:
     """Entries that no denial covers: one that is covered opens nothing."""
-    for entry in entries:
-        if not any(deny.rule.covers(entry.rule) for deny in new.tools.deny):
-            yield entry
+    denied = Covering((deny.rule for deny in new.tools.deny), ToolRule.covers)
+    return (entry for entry in entries if not denied.holds(entry.rule))
 
 
 def _default_for(policy: EffectivePolicy, names: Iterable[str]) -> str:
@@ -73,15 +67,16 @@ def _defaults(new: EffectivePolicy, old: EffectivePolicy) -> Iterator[Gap]:
         yield gap(new.id("tools.unknown"), "unknown tools open up", a.Tool(name="unlisted_tool"))
 
 
-def _allowed(old: EffectivePolicy, rule: ToolRule, effect: str) -> bool:
-    """True if the old policy lets through, or asks about, all that the rule speaks of."""
-    if not looser(effect, _strictest_for(old, _members(rule))):
-        return True
-    if any(
-        entry.rule.covers(rule) for entry in old.tools.allow if effect == "allow" or _reads_alike(entry.rule)
-    ):
-        return True
-    return effect == "ask" and any(entry.rule.covers(rule) for entry in old.tools.ask)
+def _new_grants(new: EffectivePolicy, old: EffectivePolicy) -> Iterator[Gap]:
+    allowed = Covering((entry.rule for entry in old.tools.allow), ToolRule.covers)
+    for entry in _alive(new, new.tools.allow):
+        if looser("allow", _strictest_for(old, _members(entry.rule))) and not allowed.holds(entry.rule):
+            yield gap(entry.statement, "a new grant", *call(entry.rule, new))
+    alike = (entry.rule for entry in old.tools.allow if _reads_alike(entry.rule))
+    asked = Covering((*alike, *(entry.rule for entry in old.tools.ask)), ToolRule.covers)
+    for entry in _alive(new, new.tools.ask):
+        if looser("ask", _strictest_for(old, _members(entry.rule))) and not asked.holds(entry.rule):
+            yield gap(entry.statement, "may be asked for what was denied", *call(entry.rule, new))
 
 
 def _reads_alike(rule: ToolRule) -> bool:
@@ -95,10 +90,10 @@ def _reads_alike(rule: ToolRule) -> bool:
 
 def _lost(new: EffectivePolicy, entries: tuple[ToolEntry, ...], effect: str) -> Iterator[Gap]:
     holding = new.tools.deny if effect == "deny" else (*new.tools.deny, *new.tools.ask)
+    kept = Covering((entry.rule for entry in holding), ToolRule.covers)
     for entry in entries:
-        if any(other.rule.covers(entry.rule) for other in holding) or shut(new, entry.rule, effect):
-            continue
-        yield gap(entry.statement, f"a rule to {effect} is gone", *call(entry.rule, new))
+        if not kept.holds(entry.rule) and not shut(new, entry.rule, effect):
+            yield gap(entry.statement, f"a rule to {effect} is gone", *call(entry.rule, new))
 
 
 def shut(new: EffectivePolicy, rule: ToolRule, effect: str) -> bool:
