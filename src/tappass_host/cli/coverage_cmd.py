@@ -1,5 +1,6 @@
 """`tappass coverage`: what is enforced where, how strongly, and what is open. Gaps come first."""
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ _HEADINGS = {
     "unavailable": "UNAVAILABLE: granted, yet it will not work; that costs use, not safety",
 }
 _SHOWN = 5
+# A path or pattern within a sentence.
+_PATH = re.compile(r"(?<!\S)[~/*][^\s,;]*")
 
 
 @verb(
@@ -116,17 +119,20 @@ def _lists(out: Out, found: "Coverage", *, everything: bool) -> None:
         out.line()
         out.line(_HEADINGS[heading], "bold")
         for why, names in _by_reason(rows).items():
-            shown = names if everything or heading == "open" else names[:_SHOWN]
-            out.table([(why,)], indent=2)
-            for name in shown:
-                out.line(f"    {name}")
-            if len(names) > len(shown):
-                out.line(f"    and {len(names) - len(shown)} more: --all lists them", "dim")
+            _reason(out, why, names, names if everything else names[:_SHOWN])
     rest = [row for row in found.statements if row.verdict in ("enforced", "vacuous")]
     if everything and rest:
         out.line()
         out.line("ENFORCED, and VACUOUS where a statement has no place here", "bold")
         out.table([(row.verdict, row.id, _held_by(row)) for row in rest], indent=2)
+
+
+def _reason(out: Out, why: tuple[str, ...], names: list[str], shown: list[str]) -> None:
+    for name in shown:
+        out.line(f"  {name}")
+    if len(names) > len(shown):
+        out.line(f"  and {len(names) - len(shown)} more: --all lists them")
+    out.table([("-", line) for line in why], indent=6)
 
 
 def _grouped(found: "Coverage") -> "dict[str, list[StatementCoverage]]":
@@ -138,15 +144,22 @@ def _grouped(found: "Coverage") -> "dict[str, list[StatementCoverage]]":
     }
 
 
-def _by_reason(rows: "Iterable[StatementCoverage]") -> dict[str, list[str]]:
-    """Statements that are open for one reason, together."""
-    found: dict[str, list[str]] = {}
+def _by_reason(rows: "Iterable[StatementCoverage]") -> dict[tuple[str, ...], list[str]]:
+    """Statements that are open for the same reasons, together."""
+    found: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
-        bad = [place for place in row.places if place.verdict != "enforced"]
-        where = ", ".join(dict.fromkeys(f"{place.use}/{place.surface}" for place in bad))
-        why = "; ".join(dict.fromkeys(place.reason or place.verdict for place in bad))
-        found.setdefault(f"{where}: {why}", []).append(f"{row.id}{f'  ({row.level})' if row.level else ''}")
+        found.setdefault(_reasons(row), []).append(f"{row.id}{f'  ({row.level})' if row.level else ''}")
     return found
+
+
+def _reasons(row: "StatementCoverage") -> tuple[str, ...]:
+    """For each use why it does not hold there. The statement names the path, so the reason need not."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for place in row.places:
+        if place.verdict != "enforced":
+            parts = dict.fromkeys(_PATH.sub("...", part) for part in place.reason.split("; "))
+            found.setdefault((place.use, "; ".join(parts) or place.verdict), []).append(place.surface)
+    return tuple(f"{use} ({', '.join(surfaces)}): {why}" for (use, why), surfaces in found.items())
 
 
 def _held_by(row: "StatementCoverage") -> str:

@@ -101,7 +101,7 @@ def _backwards(out: Out, plan: "Plan", text: str) -> None:
 
 
 def _origin(out: Out, plan: "Plan", each: "Origin") -> None:
-    out.status(each.use[:9], f"{each.artifact}  {each.text or each.locator}")
+    out.line(f"{each.use}  {each.artifact}  {each.text or each.locator}", "bold")
     provenance = {key: said for use in plan.uses for key, said in use.policy.doc.provenance.items()}
     for name in each.statements:
         said = provenance.get(name)

@@ -31,6 +31,7 @@ _WORD_STYLES: Final = {
     "partial": ("yellow",),
     "unenforceable": ("red",),
     "broken": ("red",),
+    "failed": ("red",),
     "preview": ("yellow",),
 }
 # Shorter work than this shows no progress at all.
@@ -159,13 +160,18 @@ class Progress:
         self._since = time.monotonic()
         self._shown = False
 
+    def announce(self, item: str) -> None:
+        """Say at once what is going on: the work is known to take more than a second."""
+        self._since -= PATIENCE_S
+        self.step(item)
+
     def step(self, item: str) -> None:
         """Say which item comes now."""
         self.done += 1
         if self._quiet or time.monotonic() - self._since < PATIENCE_S:
             return
-        count = f"{self.done}/{self.total}" if self.total else str(self.done)
-        text = f"{self.what}  {count}  {clean(item)}"
+        count = f"{self.done}/{self.total}  " if self.total else ""
+        text = f"{self.what}  {count}{clean(item)}"
         if sys.stderr.isatty():
             width = columns(sys.stderr)
             sys.stderr.write(f"\r\x1b[K{text[: width - 1]}")

@@ -116,7 +116,7 @@ def prepare(request: Request) -> Ground:
     document = load_policy(request.policy)
     runtime = runtime_of(request.runtime) if request.runtime else only_runtime(document.policy)
     if document.form == "envelope":
-        _verify(document, runtime, request.root)
+        check_envelope(document, runtime, request.root)
     _check_platform(runtime, request.platform)
     values = values_for(document.policy, values_of(request.params, request.sandbox))
     bound = bind(document.policy, values)
@@ -150,7 +150,12 @@ def surroundings_of(ground: Ground) -> "Surroundings":
     return Surroundings(home=there, state_paths=(f"{there.rstrip('/')}/.config/tappass",))
 
 
-def _verify(document: Document, runtime: Runtime, root_file: str | None) -> None:
+def check_envelope(document: Document, runtime: Runtime, root_file: str | None) -> None:
+    """Verify an envelope as a host would that has this Runtime.
+
+    Raises:
+        TrustError: it is refused.
+    """
     from tappass_host.cli.trusted import Bearer, vouch
     from tappass_host.policy.trust.root import pin
 
