@@ -151,6 +151,11 @@ def surroundings_of(ground: Ground) -> "Surroundings":
 
 
 def check_envelope(document: Document, runtime: Runtime, root_file: str | None) -> None:
+    """Verify an envelope for a Runtime, by the root that was named or the one that is pinned here.
+
+    Raises:
+        TrustError: one subclass for each rule.
+    """
     """Verify an envelope as a host would that has this Runtime.
 
     Raises:
