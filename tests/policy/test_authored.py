@@ -1,6 +1,8 @@
 """Authored levels: what is read, and every mistake with its place and remedy."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tappass_host.policy.authored import load_level
 from tappass_host.policy.errors import GrammarError, PolicyError, SchemaError
@@ -242,3 +244,17 @@ def test_head_mistake(name):
         load_level(text.encode(), source="org.yaml")
     assert what in caught.value.message
     assert caught.value.source.startswith("org.yaml:")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(0, len(FULL)),
+    st.integers(0, 12),
+    st.text(alphabet="{}[]:,-*&!%@#'\"\n \t~ax0.é\x00", max_size=6),
+)
+def test_any_damage_is_a_typed_error_with_a_place(at, cut, inserted):
+    damaged = FULL[:at] + inserted + FULL[at + cut :]
+    try:
+        load_level(damaged.encode(), source="org.yaml")
+    except PolicyError as error:
+        assert error.source.startswith("org.yaml")  # noqa: PT017  # most damage is harmless

@@ -437,6 +437,11 @@ WRONG = {
         "MCP server s is not declared",
         "org.yaml:4:16",
     ),
+    "a rule for a server where mcp is left out": (
+        {"org": "mcp: unmanaged", "project": "tools: {deny: [mcp__s__t]}"},
+        "MCP server s is not declared",
+        "project.yaml:3:16",
+    ),
     "a category that nobody knows": (
         {"org": "network: {deny_categories: [nope]}"},
         "category nope is not in catalogue version",
@@ -597,6 +602,18 @@ def test_files_of_a_level_add_up_in_any_order(author, head, catalogue):
     results = [compose(order, head=head, catalogue=catalogue) for order in permutations(levels)]
     assert all(result == results[0] for result in results)
     assert results[0].policy.provenance["network.allow_domains[a.com]"].source == "a.yaml:3:27"
+
+
+def test_an_entry_that_stands_twice_is_one(cascade):
+    entries = ["{rule: a.com, controls: [X]}", "{rule: A.com, reason: why, controls: [Y]}"]
+    first, second = (
+        cascade(org=f"network: {{deny_domains: [{', '.join(e)}]}}").policy for e in permutations(entries)
+    )
+    assert first.network == second.network
+    assert first.network.deny_domains == ("a.com",)
+    assert first.compliance_tags == second.compliance_tags
+    assert set(first.compliance_tags) == {"X", "Y"}
+    assert first.annotations == second.annotations
 
 
 def test_two_persons_of_one_level_may_not_contradict_each_other(author, head, catalogue):

@@ -1,5 +1,6 @@
 """Authored values with where they come from: what levels are made of before they become one policy."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -77,9 +78,16 @@ def merged(*entries: Entry) -> Entry:
     """
     ranked = sorted(entries, key=rank)
     first = ranked[0]
-    controls = tuple(sorted({tag for entry in ranked for tag in entry.controls}))
-    notes = {n: next((v for e in ranked if (v := getattr(e, n))), "") for n in ("reason", "owner", "url")}
-    return first._replace(controls=controls, **notes)
+    return first._replace(
+        controls=tuple(sorted({tag for entry in ranked for tag in entry.controls})),
+        reason=_first(entry.reason for entry in ranked),
+        owner=_first(entry.owner for entry in ranked),
+        url=_first(entry.url for entry in ranked),
+    )
+
+
+def _first(texts: Iterable[str]) -> str:
+    return next((text for text in texts if text), "")
 
 
 def rank(entry: Entry) -> tuple[bool, str, int, int]:

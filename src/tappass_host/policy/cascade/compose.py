@@ -98,7 +98,8 @@ def _voice(kind: LevelKind, levels: list[Level]) -> _Voice:
         raise PolicyError(f"{kind} {ids[0]} extends {' and '.join(extended)}", remedy=remedy)
     spoken = ordered + [preset_level(name, kind) for name in extended]
     root = spoken[0].root
-    for level in spoken[1:]:
+    # The first with itself too: an entry may stand twice in one file.
+    for level in spoken:
         united = unite("", root, level.root)
         assert isinstance(united, Section)
         root = united
@@ -151,7 +152,9 @@ def _settle_servers(root: Section, findings: list[Finding]) -> None:
         tools = row.section("tools")
         assert mcp is not None
         assert servers is not None
-        if tools is None or set(tools.members) - {"deny"} or mcp.value("default", "deny") != "deny":
+        # One denied tool does not make all of mcp managed, and without a managed mcp nothing would hold it.
+        denied_anyway = not mcp.partial and mcp.value("default") == "deny"
+        if tools is None or set(tools.members) - {"deny"} or not denied_anyway:
             remedy = f"list the server under mcp.servers with id {name} and its transport"
             raise PolicyError(f"MCP server {name} is not declared", source=row.said.source, remedy=remedy)
         what = f"MCP server {name} is not declared, so all its tools are denied anyway"
