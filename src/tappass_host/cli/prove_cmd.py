@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 def prove(out: Out, **named: Any) -> int:
     """Try the rendered policy on the real targets, and compare every verdict with what the policy says.
 
-    The policy is bound to a small world below one folder, rendered for it, and every case is tried twice: under
-    what was rendered and without it. Nothing outside the folder is written. Exit code 0 only if every claim
-    held; 4 if none of the targets is on this machine.
+    The policy is bound to a small world below one folder, rendered for it, and every case is tried twice,
+    under what was rendered and without it. Nothing outside the folder is written. Exit code 0 only if every
+    claim held; 4 if none of the targets is on this machine.
     """
     from tappass_host.prove import run as proving
 
@@ -148,12 +148,15 @@ def _text(out: Out, report: "Report", written: Iterable[str], *, everything: boo
 
 
 def _selection(report: "Report") -> "list[Row]":
-    """A few rows of each target and verdict, denials by different things first."""
-    seen: dict[tuple[str, str, str], int] = {}
+    """One row of each kind of attempt, verdict and stopper, and everything that is wrong."""
+    seen: set[tuple[str, ...]] = set()
     chosen = []
     for row in report.rows:
-        key = (row.target, str(row.decision.effect), row.outcome.by)
-        seen[key] = seen.get(key, 0) + 1
-        if seen[key] <= 3 or row in report.wrong:  # noqa: PLR2004 - a screenful
+        kind = (
+            " ".join(row.case.title.split(" ")[:2]) if row.case.attempt[0] == "tool" else row.case.attempt[0]
+        )
+        key = (row.target, str(row.decision.effect), row.outcome.by, kind, row.case.id.split("/")[1])
+        if key not in seen or row in report.wrong:
             chosen.append(row)
+        seen.add(key)
     return chosen

@@ -243,9 +243,10 @@ def _shell_reads(policy: EffectivePolicy, world: World) -> Iterator[Case]:
     for _rule, path in below(policy, world, policy.fs.denies):
         target = canary_of(path)
         reads = (a.File(op="read", path=target),)
-        for line in (f"cat {target}", f"git diff --no-index /dev/null {target}"):
-            case = _bash(line, reads, mark_of(path))
-            yield case._replace(title=f"Bash {line.replace(target, short(world, target))}")
+        above = str(Path(target).parent)
+        for line in (f"cat {target}", f"git diff --no-index /dev/null {target}", f"grep -rhs canary {above}"):
+            shown = line.replace(target, short(world, target)).replace(above, short(world, above))
+            yield _bash(line, reads, mark_of(path))._replace(title=f"Bash {shown}")
 
 
 def _file_tools(policy: EffectivePolicy, world: World) -> Iterator[Case]:

@@ -107,6 +107,9 @@ def _outcome(verdict: Verdict, case: Case, use: UsePlan) -> Outcome:
     if verdict.kind == "timeout":
         return Outcome("timeout", text)
     kernel = use.target.inside[0] if use.target.inside else "kernel"
+    if verdict.kind == "ran" and case.mark:
+        # It ran and did not see the canary, which the control did: what it looked at is not there for it.
+        return Outcome("blocked", text, kernel)
     refused = any(word in verdict.text for word in (*_KERNEL_SAYS, *_ABSENT))
     return Outcome("blocked" if refused else "failed", text, kernel if refused else "")
 
