@@ -104,6 +104,10 @@ class Out:
         """Print one line."""
         sys.stdout.write(paint(clean(text), *styles, on=self.colour) + "\n")
 
+    def painted(self, text: str) -> None:
+        """Print a line that the caller has cleaned and painted."""
+        sys.stdout.write(f"{text}\n")
+
     def status(self, word: str, text: str, state: str = "") -> None:
         """Print a status line: a word, what it is about, and how it went."""
         body = clean(text)
