@@ -18,7 +18,7 @@ class Act(Struct, frozen=True, kw_only=True, tag_field="kind"):
 
 
 class Tool(Act, frozen=True, kw_only=True, tag="tool"):
-    """A tool call dispatched by the harness: `Bash` (`command`), `Read`, `Write` (`path`), `WebFetch` (`url`)."""
+    """A call the harness dispatches: `Bash` (`command`), `Read`, `Write` (`path`), `WebFetch` (`url`)."""
 
     name: str
     args: dict[str, object] = {}

@@ -14,7 +14,7 @@ from tappass_host.policy.grammar.domains import DomainRule
 from tappass_host.policy.grammar.paths import PathRule
 from tappass_host.policy.grammar.tools import ALIASES, CANONICAL_TOOLS
 from tappass_host.policy.model import Constraints, McpServer
-from tappass_host.policy.verdicts import Check, unmanaged
+from tappass_host.policy.verdicts import KIND_OF, Check, unmanaged
 
 
 def tool_checks(policy: EffectivePolicy, act: a.Tool, tainted: frozenset[str]) -> Iterator[Check]:
@@ -39,7 +39,7 @@ def _call(policy: EffectivePolicy, name: str, args: dict[str, object]) -> Check:
     for effect, entries in ((Effect.DENY, index.deny), (Effect.ASK, index.ask), (Effect.ALLOW, index.allow)):
         for entry in entries:
             if speaks_of(entry, name, args, denies=effect is not Effect.ALLOW):
-                return Check(effect, effect.value, entry.statement, f"rule {entry.rule}")
+                return Check(effect, KIND_OF[effect], entry.statement, f"rule {entry.rule}")
     return _tool_default(policy, name)
 
 
@@ -94,9 +94,9 @@ def _shell(policy: EffectivePolicy, command: str) -> Check:
         default=policy.doc.tools.default,
     )
     if judged.rule is None:
-        return Check(Effect(judged.effect), "default", policy.id("tools.default"), judged.reason)
+        return Check(judged.effect, "default", policy.id("tools.default"), judged.reason)
     statement = {**allow, **ask, **deny}[judged.rule]
-    return Check(Effect(judged.effect), judged.effect, statement, judged.reason)
+    return Check(judged.effect, KIND_OF[judged.effect], statement, judged.reason)
 
 
 def _constraints(constraints: Constraints, field: str, tool: str, args: dict[str, object]) -> Iterator[Check]:
@@ -132,7 +132,7 @@ def _mcp_tool(server: McpServer, act: a.McpCall) -> Iterator[Check]:
     yield from _constraints(server.tools.constraints, f"{field}.constraints", act.tool, act.args)
     for effect in (Effect.DENY, Effect.ASK, Effect.ALLOW):
         if act.tool in getattr(server.tools, effect.value):
-            yield Check(effect, effect.value, f"{field}.{effect.value}[{act.tool}]", f"rule {act.tool}")  # type: ignore[arg-type]
+            yield Check(effect, KIND_OF[effect], f"{field}.{effect.value}[{act.tool}]", f"rule {act.tool}")
             return
     default = server.tools.default
     yield Check(Effect(default), "default", f"{field}.default[{default}]", f"no rule names {act.tool}")
@@ -150,7 +150,7 @@ def _mcp_other(server: McpServer, act: a.McpCall) -> Check:
     for effect in (Effect.DENY, Effect.ALLOW):
         if act.tool in getattr(names, effect.value):
             statement = f"{at}.{act.what}s.{effect.value}[{act.tool}]"
-            return Check(effect, effect.value, statement, f"rule {act.tool}")  # type: ignore[arg-type]
+            return Check(effect, KIND_OF[effect], statement, f"rule {act.tool}")
     return Check(
         Effect(names.default),
         "default",

@@ -1,10 +1,13 @@
 """One check: what one aspect says about an action. `decide` picks among them."""
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from tappass_host.policy.effect import Effect
 
 Kind = Literal["deny", "constraint", "ask", "allow", "default", "unmanaged"]
+
+# The kind of a rule by what it gives.
+KIND_OF: Final[dict[Effect, Kind]] = {Effect.DENY: "deny", Effect.ASK: "ask", Effect.ALLOW: "allow"}
 
 
 class Check(NamedTuple):
