@@ -1,6 +1,6 @@
 """Live conformance: every test marked `live`, and the example proven on every target that is here.
 
-Skips are counted and printed with their reasons. In CI a skip because of a target that could be installed fails.
+Skips are counted and printed with their reasons. In CI a skip of a target that could be installed fails.
 """
 
 import os
@@ -21,7 +21,8 @@ def main() -> int:
     live = run_tests()
     proof = prove_example()
     print(
-        f"\nconformance  live tests {'ok' if live == 0 else 'FAILED'}, example {'ok' if proof == 0 else 'FAILED'}"
+        f"\nconformance  live tests {'ok' if live == 0 else 'FAILED'}, "
+        f"example {'ok' if proof == 0 else 'FAILED'}"
     )
     return live or proof
 
