@@ -35,3 +35,12 @@ _FIELD_SURFACES: Final[dict[str, tuple[Surface, ...]]] = {"budget.tool_calls_per
 def surfaces_of(aspect: str, field: str) -> tuple[Surface, ...]:
     """The surfaces a statement of `field` (dotted path, no entries) is about."""
     return _FIELD_SURFACES.get(field, ASPECT_SURFACES[aspect])
+
+
+def aspect_surfaces(aspect: str) -> tuple[Surface, ...]:
+    """Every surface that some statement of an aspect is about; empty for an aspect that does not exist."""
+    mine = set(ASPECT_SURFACES.get(aspect, ()))
+    for field, surfaces in _FIELD_SURFACES.items():
+        if field.partition(".")[0] == aspect:
+            mine.update(surfaces)
+    return tuple(surface for surface in SURFACES if surface in mine)

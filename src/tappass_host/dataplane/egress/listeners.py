@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 from tappass_host.policy.errors import MissingTargetError, SchemaError
-from tappass_host.sdk.configs.egress import Listen
+from tappass_host.sdk.configs.parts import Listen
 
 _BACKLOG = 1024
 _UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED

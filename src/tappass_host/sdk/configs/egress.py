@@ -7,13 +7,13 @@ texts follow `policy.grammar`; they are checked here, so that a bad rule never r
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from tappass_host.policy.errors import SchemaError
 from tappass_host.policy.grammar.addresses import parse_cidr
 from tappass_host.policy.grammar.domains import parse_domain
 from tappass_host.policy.times import parse_instant
-from tappass_host.policy.wire import strict_json
+from tappass_host.sdk.configs.parts import Listen, Name, Node, PolicyRef, read_config
 
 SCHEMA = "tappass.egress-proxy/v1"
 # The catalogue of categories alone holds thousands of domains.
@@ -24,46 +24,10 @@ _NEVER_INJECTED = frozenset(
     {"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 
-Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Rules = tuple[Name, ...]
 Header = Annotated[str, Meta(pattern=r"^([A-Za-z][A-Za-z0-9-]{0,63})?$")]
 # Long enough that nobody writes one by chance.
 Placeholder = Annotated[str, Meta(pattern=r"^([A-Za-z0-9_.:-]{16,128})?$")]
-
-
-class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every part of the document."""
-
-
-class PolicyRef(Node, frozen=True, kw_only=True):
-    """Which Compiled Policy this was rendered from. After `expires_at` everything is denied."""
-
-    digest: Name
-    version: Annotated[int, Meta(ge=1)]
-    expires_at: Name
-
-
-class Listen(Node, frozen=True, kw_only=True):
-    """Where the sandbox reaches the proxy.
-
-    Args:
-        unix: path of a socket; `uids` may connect, none given means the proxy's own.
-        tcp: `address:port`; weaker, since whoever learns the token is the sandbox.
-        token_ref: `file:/absolute/path` or `env:NAME`, required with `tcp`.
-    """
-
-    unix: str = ""
-    tcp: str = ""
-    token_ref: str = ""
-    uids: tuple[Annotated[int, Meta(ge=0)], ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.unix and not self.tcp:
-            raise ValueError("needs unix or tcp")
-        if self.unix and not self.unix.startswith("/"):
-            raise ValueError("unix must be an absolute path")
-        if self.tcp and not self.token_ref:
-            raise ValueError("tcp needs token_ref")
 
 
 class Category(Node, frozen=True, kw_only=True):
@@ -149,11 +113,7 @@ def decode(data: bytes, *, source: str = "") -> EgressConfig:
         SchemaError: unknown field, wrong type, missing listener.
         GrammarError: a domain, CIDR or instant that is none.
     """
-    document = strict_json(data, max_bytes=MAX_BYTES, source=source)
-    try:
-        config = msgspec.convert(document, EgressConfig, strict=True)
-    except msgspec.ValidationError as error:
-        raise _schema_error(str(error), source) from None
+    config = read_config(data, EgressConfig, max_bytes=MAX_BYTES, source=source)
     _check_rules(config)
     return config
 
@@ -161,12 +121,6 @@ def decode(data: bytes, *, source: str = "") -> EgressConfig:
 def encode(config: EgressConfig) -> bytes:
     """Write a configuration; the inverse of `decode`, byte-identical for equal values."""
     return msgspec.json.encode(config, order="sorted")
-
-
-def _schema_error(text: str, source: str) -> SchemaError:
-    what, _, path = text.partition(" - at `$")
-    pointer = path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
-    return SchemaError(what, pointer=pointer, source=source, remedy="render the configuration again")
 
 
 def _check_rules(config: EgressConfig) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from tappass_host.policy.surfaces import ASPECT_SURFACES, SURFACES
+from tappass_host.policy.surfaces import ASPECT_SURFACES, SURFACES, aspect_surfaces
 from tappass_host.sdk.claims import Claim
 from tappass_host.sdk.contract import APPLY_EFFECTS, ProviderInfo, TargetConfig
 from tappass_host.sdk.kit.subject import Rendered
@@ -23,7 +23,7 @@ def info_is_sound(info: ProviderInfo) -> Iterator[str]:
     if not supports(info.sdk):
         yield f"is written for SDK {info.sdk}"
     for aspect, surfaces in info.covers.items():
-        outside = set(surfaces) - set(ASPECT_SURFACES.get(aspect, ()))
+        outside = set(surfaces) - set(aspect_surfaces(aspect))
         if outside or aspect not in ASPECT_SURFACES:
             yield f"covers {aspect} on {sorted(outside) or 'no aspect of that name'}: see policy/surfaces.py"
     for key in info.cannot:

@@ -6,6 +6,7 @@ what is true already comes back `under` the statement that makes it so, and noth
 
 from tappass_host.sdk.lowering.fs import FsEntry, FsFeatures, lower_fs
 from tappass_host.sdk.lowering.limits import Limit, LimitFeatures, lower_limits
+from tappass_host.sdk.lowering.llm import LlmFeatures, lower_llm
 from tappass_host.sdk.lowering.mcp import McpFeatures, McpTool, lower_mcp
 from tappass_host.sdk.lowering.net import NetFeatures, lower_net
 from tappass_host.sdk.lowering.tools import ToolFeatures, lower_tools
@@ -15,12 +16,14 @@ __all__ = [
     "FsFeatures",
     "Limit",
     "LimitFeatures",
+    "LlmFeatures",
     "McpFeatures",
     "McpTool",
     "NetFeatures",
     "ToolFeatures",
     "lower_fs",
     "lower_limits",
+    "lower_llm",
     "lower_mcp",
     "lower_net",
     "lower_tools",
