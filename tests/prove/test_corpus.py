@@ -1,5 +1,7 @@
 """The corpus: derived from the policy, complete over its surfaces, judged by `decide` alone."""
 
+from pathlib import Path
+
 import pytest
 
 from tappass_host.policy import actions as a
@@ -79,8 +81,7 @@ def test_canaries_name_their_own_place(bound):
     policy, _world = bound
     for rule in policy.fs.denies:
         path = example(rule)
-        with open(canary_of(path), encoding="utf-8") as file:
-            assert mark_of(path) in file.read()
+        assert mark_of(path) in Path(canary_of(path)).read_text(encoding="utf-8")
 
 
 def test_a_world_never_reaches_beyond_its_root(tmp_path):

@@ -1,16 +1,17 @@
 """Answers to what providers ask about a host: plain look-ups that change nothing and run nothing."""
 
-import glob
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
+from tappass_host.policy.grammar.globs import is_glob, segment_matches
+from tappass_host.policy.grammar.paths import PathRule, parse_path
 from tappass_host.sdk.facts import UNKNOWN, Answer, Query, Unknown
 
-# A pattern over a whole home could name millions; beyond this the question stays open: the safe side.
-_MOST_PATHS: Final = 10_000
+# A whole home can hold millions; beyond this the question stays open: the safe side.
+_MOST_PATHS: Final = 2_000_000
 
 
 class Answers:
@@ -32,6 +33,7 @@ class Answers:
         self._programs = dict(programs)
         self._env = dict(env or {})
         self._folders = frozenset(folders)
+        self._trees: dict[str, Tree] = {}
 
     def __call__(self, query: Query) -> Answer | Unknown:
         """The answer, or UNKNOWN for a kind that cannot be answered here."""
@@ -48,13 +50,12 @@ class Answers:
         return "file" if place.exists() else "missing"
 
     def matches(self, pattern: str) -> Answer | Unknown:
-        """Existing paths that a rule's pattern names, sorted; a match hides all below it."""
-        found: list[str] = []
-        for path in glob.iglob(pattern, recursive=True, include_hidden=True):  # noqa: PTH207 - `**` and dot files
-            found.append(path.rstrip("/"))
-            if len(found) > _MOST_PATHS:
-                return UNKNOWN
-        return tuple(sorted(set(found)))
+        """Existing paths that a rule's pattern names, sorted."""
+        rule = parse_path(pattern)
+        if not rule.is_glob or rule.root != "/":
+            return UNKNOWN
+        tree = self._trees.get(rule.anchor) or self._trees.setdefault(rule.anchor, Tree(rule.anchor))
+        return tree.matching(rule)
 
     def program(self, name: str) -> Answer:
         """The real path of a program, empty if there is none."""
@@ -64,6 +65,33 @@ class Answers:
     def variable(self, name: str) -> Answer | Unknown:
         """A variable that code may be given."""
         return self._env.get(name, UNKNOWN)
+
+
+class Tree:
+    """What is below one folder, walked once for the many patterns that hang from it."""
+
+    def __init__(self, root: str) -> None:
+        self._by_name: dict[str, list[str]] = {}
+        self.whole = self._walk(root)
+
+    def _walk(self, root: str) -> bool:
+        seen = 0
+        for folder, folders, files in os.walk(root):
+            for name in (*folders, *files):
+                self._by_name.setdefault(name, []).append(f"{folder.rstrip('/')}/{name}")
+            seen += len(folders) + len(files)
+            if seen > _MOST_PATHS:
+                return False
+        return True
+
+    def matching(self, rule: PathRule) -> Answer | Unknown:
+        """Paths that the rule names; UNKNOWN if the tree is too large to have been seen whole."""
+        if not self.whole:
+            return UNKNOWN
+        last = rule.segments[-1]
+        names = [n for n in self._by_name if segment_matches(last, n)] if is_glob(last) else [last]
+        found = (path for name in names for path in self._by_name.get(name, ()) if rule.covers_node(path))
+        return tuple(sorted(found))
 
 
 _KINDS: Final[dict[str, Callable[[Answers, str], Answer | Unknown]]] = {
