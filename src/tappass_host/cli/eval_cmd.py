@@ -12,7 +12,7 @@ _MAX_CODE = 1 << 20
 
 @verb(
     "eval",
-    "tappass eval --manifest out/state/monty.json script.py",
+    "tappass eval --manifest out/state/monty.manifest.json script.py",
     "tappass eval --manifest monty.json --code 'sum(input)' --input '[1, 2, 3]'",
     "echo 'open(\"/etc/passwd\").read()' | tappass eval --manifest monty.json - --json",
 )

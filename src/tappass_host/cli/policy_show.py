@@ -21,7 +21,12 @@ from tappass_host.policy.times import parse_instant
 )
 @click.argument("policy", metavar="FILE")
 @click.option(
-    "--aspect", "aspects", multiple=True, type=click.Choice(ASPECTS), help="Only this aspect. Repeat it."
+    "--aspect",
+    "aspects",
+    multiple=True,
+    type=click.Choice(ASPECTS),
+    metavar="ASPECT",
+    help="Only this aspect, such as network. Repeat it.",
 )
 @click.option("--control", metavar="TAG", help="Only statements with this compliance tag, e.g. SOC2:CC6.1.")
 def show(out: Out, *, policy: str, aspects: tuple[str, ...], control: str | None) -> None:

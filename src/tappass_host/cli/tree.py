@@ -4,6 +4,7 @@ Every verb has `--json`, `--debug`, `-h` and examples. Its callback takes an `Ou
 code, or nothing for 0.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final, NamedTuple
@@ -13,6 +14,8 @@ import click
 from tappass_host.cli.output import Out
 
 _COMMON: Final = ("as_json", "debug")
+# Columns of an example, with its indent and a backslash within 80.
+_EXAMPLE: Final = 74
 HELP_NAMES: Final = ["-h", "--help"]
 
 
@@ -30,8 +33,21 @@ Table = Mapping[str, Entry]
 def _write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> None:
     if examples:
         with formatter.section("Examples"):
-            for line in examples:
-                formatter.write(f"  {line}\n")
+            for example in examples:
+                for line in folded(example):
+                    formatter.write(f"  {line}\n")
+
+
+def folded(example: str) -> list[str]:
+    """A command line in lines of a terminal, broken before options so that it can still be pasted."""
+    lines = [""]
+    for part in re.split(r" (?=--|\| )", example):
+        if lines[-1] and len(lines[-1]) + len(part) > _EXAMPLE:
+            lines[-1] += " \\"
+            lines.append(f"    {part}")
+        else:
+            lines[-1] = f"{lines[-1]} {part}".strip() if len(lines) == 1 else f"{lines[-1]} {part}"
+    return lines
 
 
 class Verb(click.Command):
