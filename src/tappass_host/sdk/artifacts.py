@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Codec = Literal["json", "toml", "yaml", "text", "lines", "argv", "env", "bytes", "launch"]
+Codec = Literal["json", "toml", "yaml", "text", "lines", "argv", "env", "bytes", "launch", "sql"]
 Root = Literal["etc", "home", "workspace", "state", "run", "none"]
 Scope = Literal["host", "user", "workspace", "sandbox"]
 

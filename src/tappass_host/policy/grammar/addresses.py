@@ -6,6 +6,7 @@ value before anything is judged, and a spelling that is no address is None.
 
 import ipaddress
 import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -128,6 +129,19 @@ def local_kind(ip: Address) -> LocalKind | None:
 
 
 @lru_cache(maxsize=8192)
+def not_granted(network: Network) -> tuple[Network, ...]:
+    """The ranges inside `network` that an entry for it never grants.
+
+    Local addresses, which `network.local` alone decides about, and IPv6 ranges that carry IPv4 addresses. For
+    a target that compares addresses only; the whole of `network` if it is local itself.
+    """
+    apart = [n for _, networks in _local_table() for n in networks] + [carrier for carrier, _ in _EMBEDDED]
+    if any(_within(network, other) for other in apart):
+        return (network,)
+    return tuple(_collapsed([other for other in apart if _within(other, network)]))
+
+
+@lru_cache(maxsize=8192)
 def parse_cidr(text: str) -> CidrRule:
     """Parse `cidr`, `cidr:port` or `[v6 cidr]:port`; a bare address means that one address.
 
@@ -173,6 +187,13 @@ def _within(inner: Network, outer: Network) -> bool:
     if isinstance(inner, ipaddress.IPv6Network) and isinstance(outer, ipaddress.IPv6Network):
         return inner.subnet_of(outer)
     return False
+
+
+def _collapsed(networks: Sequence[Network]) -> Iterator[Network]:
+    """Ranges in order, without those inside another."""
+    # In two steps: one call takes addresses of one family only.
+    yield from ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv4Network))
+    yield from ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv6Network))
 
 
 def _ipv6(text: str) -> Address | None:

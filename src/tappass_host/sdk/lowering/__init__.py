@@ -4,6 +4,7 @@ Each is a pure function of the policy and the target's features. What a target c
 what is true already comes back `under` the statement that makes it so, and nothing is left out.
 """
 
+from tappass_host.sdk.lowering.closed import lower_closed
 from tappass_host.sdk.lowering.fs import FsEntry, FsFeatures, lower_fs
 from tappass_host.sdk.lowering.limits import Limit, LimitFeatures, lower_limits
 from tappass_host.sdk.lowering.llm import LlmFeatures, lower_llm
@@ -21,6 +22,7 @@ __all__ = [
     "McpTool",
     "NetFeatures",
     "ToolFeatures",
+    "lower_closed",
     "lower_fs",
     "lower_limits",
     "lower_llm",

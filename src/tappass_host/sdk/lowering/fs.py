@@ -16,9 +16,12 @@ from tappass_host.sdk.facts import UNKNOWN, Answer, Unknown
 Know = Callable[[str, str], Answer | Unknown]
 Key = tuple[str, tuple[str, ...]]
 Access = Literal["deny", "read", "write"]
+Default = Literal["deny", "read_only", "allow"]
 
 NOT_YET = "does not exist yet: closed from the next launch on"
 CREATED_LATER = "paths created later are closed from the next launch on"
+ALWAYS_OPEN = "the target opens it by itself"
+ALWAYS_WRITABLE = "the target lets it be written by itself"
 
 
 class FsFeatures(NamedTuple):
@@ -35,6 +38,8 @@ class FsFeatures(NamedTuple):
         pinned: whether a rule inside a writable folder can be carried off by renaming a folder above it.
         existing: whether a rule can only be about what exists at launch.
         grants: false where grants are made through tool rules (`lower_tools`) instead.
+        widest: the most open default it can be given; under a wider one it stays closed.
+        always: what it opens by itself whatever is listed, as path and access.
     """
 
     nesting: Literal["layered", "deny_first", "union", "disjoint"]
@@ -45,6 +50,8 @@ class FsFeatures(NamedTuple):
     pinned: bool = False
     existing: bool = False
     grants: bool = True
+    widest: Default = "allow"
+    always: tuple[tuple[str, Literal["read", "write"]], ...] = ()
 
 
 class FsEntry(NamedTuple):
@@ -78,14 +85,18 @@ class _Lowering:
 
     def __init__(self, policy: EffectivePolicy, features: FsFeatures, know: Know) -> None:
         self.policy, self.f, self.know = policy, features, know
-        self.default = policy.fs.default
+        self.wanted = policy.fs.default
+        too_wide = _WIDTH[self.wanted] > _WIDTH[features.widest]
+        self.default = "deny" if too_wide else self.wanted
+        self.always = {_key(parse_path(path)): access for path, access in features.always}
         self.default_id = policy.id("filesystem.default")
         self.early: list[Item] = []
         self.granted = {(g.path.root, g.path.segments[: g.path.literal]) for g in policy.fs.grants}
         self.above_granted = {up for key in self.granted for up in _ancestors(key)}
         self.globs: list[_Node] = []
         self.denies = _merge(self._literal(policy.fs.denies))
-        self.grants = self._live(_merge(self._literal(policy.fs.grants)))
+        self.granted_nodes = _merge(self._literal(policy.fs.grants))
+        self.grants = self._live(self.granted_nodes)
         if features.nesting in _ADDITIVE and features.conflict == "grant":
             self.denied_inside = _above(policy.fs.denies)
             self.narrowed_inside = _above(g for g in policy.fs.grants if g.access == "read")
@@ -120,12 +131,14 @@ class _Lowering:
         for field, op in (("deny_paths", "deny"), ("read_only", "grant"), ("read_write", "grant")):
             for statement in self.policy.ids(f"filesystem.{field}"):
                 if statement not in anchored:
-                    yield Item(op, None, (statement,), under=(self.default_id,))
+                    yield self._closed(op, None, (statement,))
 
     # The default.
 
     def _default(self) -> Item:
         origins, floor = (self.default_id,), self.f.floor
+        if self.wanted == "allow" and self.default == "deny":
+            return Item("default", self.default, origins, refused="opens only what is listed")
         if self.default == "allow" and floor == "all":
             return Item("open", self.default, origins)
         if floor == "prompt" and self.default != "allow":
@@ -137,7 +150,28 @@ class _Lowering:
         ):
             opened = "reading" if floor == "read" else "everything"
             return Item("default", self.default, origins, refused=f"leaves {opened} open that nobody lists")
-        return Item("default", self.default, origins)
+        stricter = self.default != self.wanted
+        return Item(
+            "default", self.default, origins, "stricter" if stricter else "exact", self._always_open()
+        )
+
+    def _always_open(self) -> str:
+        """What the target opens by itself and the policy does not, as the way round the default."""
+        open_ = {access: [str(_path(key)) for key in self._uncalled_for(access)] for access in _ALWAYS}
+        return "; ".join(f"always {_ALWAYS[a]}: {', '.join(paths)}" for a, paths in open_.items() if paths)
+
+    def _uncalled_for(self, access: str) -> Iterator[Key]:
+        for key, always in sorted(self.always.items()):
+            grant = self._nearest(self.granted_nodes, key, itself=True)
+            called_for = grant.access if grant else _DEFAULT_ACCESS[self.default]
+            if always == access and called_for not in (access, "write"):
+                yield key
+
+    def _closed(self, op: str, value: object, origins: tuple[str, ...]) -> Item:
+        """What the default closes; where the default itself cannot be given, whatever closes the target."""
+        if self.wanted == "allow" and self.default == "deny":
+            return Item("shut", value, origins)
+        return Item(op, value, origins, under=(self.default_id,))
 
     # Literal paths out of rules.
 
@@ -153,7 +187,7 @@ class _Lowering:
     def _expanded(self, rule: FsRule) -> Iterator[_Node]:
         origins = (rule.statement,)
         if self._shut(rule):
-            self.early.append(Item("deny", None, origins, under=(self.default_id,)))
+            self.early.append(self._closed("deny", None, origins))
             return
         found = self.know("glob", str(rule.path))
         if found is UNKNOWN:
@@ -172,6 +206,8 @@ class _Lowering:
         if rule.access != "deny" or self.default != "deny" or self.f.floor != "nothing":
             return False
         key = (rule.path.root, rule.path.segments[: rule.path.literal])
+        if self._always_at(key) or any(self._always_below(key)):
+            return False
         return key not in self.above_granted and not any(up in self.granted for up in (key, *_ancestors(key)))
 
     def _live(self, grants: dict[Key, _Node]) -> dict[Key, _Node]:
@@ -205,9 +241,12 @@ class _Lowering:
         outer = self._nearest(self.grants, key)
         around = outer.access if outer else _DEFAULT_ACCESS[self.default]
         # What a grant that gave way no longer opens is closed by the default.
-        inner_ids, over = node.origins, outer.origins[:1] if outer and not outer.loss else (self.default_id,)
+        inner_ids, over = node.origins, outer.origins[:1] if outer and not outer.loss else ()
+        if node.access == "read" and self._always_at(key) == "write":
+            node = node._replace(loss="; ".join(part for part in (node.loss, ALWAYS_WRITABLE) if part))
         if node.access == around and not node.loss:
-            yield Item("grant", _entry(node), inner_ids, under=over)
+            outside = self._closed("grant", _entry(node), inner_ids)
+            yield Item("grant", _entry(node), inner_ids, under=over) if over else outside
         elif node.access == "read" and around == "write":
             yield self._narrow(node)
         elif node.access == "read" and self.f.floor in ("read", "all"):
@@ -241,10 +280,14 @@ class _Lowering:
     def _deny(self, node: _Node) -> Iterator[Item]:
         key = _key(node.path)
         outer = self._nearest(self.denies, key)
-        if outer is not None:
+        if self.f.nesting in _ADDITIVE and self._always_at(key):
+            yield Item("deny", _entry(node), node.origins, refused=ALWAYS_OPEN)
+        elif self.f.nesting in _ADDITIVE and (open_ := list(self._always_below(key))):
+            yield Item("deny", _entry(node), node.origins, refused=f"always open: {', '.join(open_)}")
+        elif outer is not None:
             yield Item("deny", _entry(node), node.origins, under=outer.origins[:1])
         elif not self._open_at(key):
-            yield Item("deny", _entry(node), node.origins, under=(self.default_id,))
+            yield self._closed("deny", _entry(node), node.origins)
         elif self.f.nesting in _ADDITIVE:
             yield Item("deny", _entry(node), node.origins, refused=_UNION)
         else:
@@ -255,20 +298,28 @@ class _Lowering:
         if op == "narrow" and self._nearest(self.grants, _anchor(node), itself=True) is None:
             op = "grant"
         if op == "deny" and not self._overlaps(_anchor(node)):
-            yield Item(op, _entry(node), node.origins, under=(self.default_id,))
+            yield self._closed(op, _entry(node), node.origins)
         elif op != "grant" and self.f.nesting in _ADDITIVE:
             yield Item(op, _entry(node), node.origins, refused=_UNION)
         else:
             yield Item(op, _entry(node), node.origins)
 
     def _overlaps(self, anchor: Key) -> bool:
-        return self._open_at(anchor) or anchor in self.above_grants
+        return self._open_at(anchor) or anchor in self.above_grants or any(self._always_below(anchor))
 
     def _open_at(self, key: Key) -> bool:
         """True if something is readable or writable there without the deny."""
-        if self.f.floor != "nothing" or self.default != "deny":
+        if self.f.floor != "nothing" or self.default != "deny" or self._always_at(key):
             return True
         return self._nearest(self.grants, key, itself=True) is not None
+
+    def _always_at(self, key: Key) -> Access | None:
+        """What the target opens there by itself."""
+        return next((self.always[up] for up in (key, *_ancestors(key)) if up in self.always), None)
+
+    def _always_below(self, key: Key) -> Iterator[str]:
+        """What the target opens by itself inside a folder."""
+        return (str(_path(open_)) for open_ in self.always if open_ != key and _within(open_, key))
 
     # What is there.
 
@@ -328,6 +379,8 @@ class _Lowering:
 
 
 _ADDITIVE = ("union", "disjoint")
+_WIDTH: dict[str, int] = {"deny": 0, "read_only": 1, "allow": 2}
+_ALWAYS = {"read": "readable", "write": "writable"}
 _UNION = "rules only add up here: nothing can be taken away inside a granted folder"
 _DEFAULT_ACCESS: dict[str, Access] = {"deny": "deny", "read_only": "read", "allow": "write"}
 _RANK = {"default": 0, "open": 0, "grant": 1, "pin": 1, "narrow": 2, "deny": 3, "absent": 4}

@@ -1,10 +1,10 @@
 """Network rules for a target: default, names, address ranges, local addresses, unix sockets, the rest."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from tappass_host.policy.effective import EffectivePolicy, NetRule
-from tappass_host.policy.grammar.domains import DomainRule
+from tappass_host.policy.grammar.domains import DEFAULT_PORTS, DomainRule
 from tappass_host.sdk.claims import Item
 
 PORT_BLIND = "blind to ports: every port of a granted host is open"
@@ -25,6 +25,9 @@ class NetFeatures(NamedTuple):
             `entry`, or `open` (it cannot tell).
         unix: whether unix sockets can be granted one by one.
         other: whether UDP, ICMP and raw sockets are shut.
+        widest: the most open default it can be given; under a wider one it stays closed.
+        conflict: without a deny list, what gives way when a granted name holds a denied one: the `grant`
+            (dropped) or the `deny` (unenforceable).
     """
 
     domains: Literal["native", "proxy", "none"]
@@ -36,6 +39,8 @@ class NetFeatures(NamedTuple):
     local: Literal["shut", "entry", "open"] = "entry"
     unix: bool = False
     other: bool = True
+    widest: Literal["deny", "allow"] = "allow"
+    conflict: Literal["grant", "deny"] = "deny"
 
 
 def lower_net(policy: EffectivePolicy, features: NetFeatures) -> list[Item]:
@@ -56,6 +61,8 @@ def lower_net(policy: EffectivePolicy, features: NetFeatures) -> list[Item]:
 def _default(policy: EffectivePolicy, f: NetFeatures) -> Item:
     assert policy.doc.network is not None
     default, origins = policy.doc.network.default, (policy.id("network.default"),)
+    if _too_wide(policy, f):
+        return Item("default", "deny", origins, refused="reaches only hosts that are listed")
     if default == "allow":
         return Item("open" if f.floor == "all" else "default", default, origins)
     if f.floor != "nothing":
@@ -66,29 +73,56 @@ def _default(policy: EffectivePolicy, f: NetFeatures) -> Item:
     return Item("default", default, origins, loss=PORT_BLIND if holed else "")
 
 
+def _too_wide(policy: EffectivePolicy, f: NetFeatures) -> bool:
+    assert policy.doc.network is not None
+    return policy.doc.network.default == "allow" and f.widest == "deny"
+
+
+def _sealed(policy: EffectivePolicy, f: NetFeatures) -> bool:
+    """Whether a host that nobody lists is out of reach."""
+    assert policy.doc.network is not None
+    return f.floor == "nothing" and (policy.doc.network.default == "deny" or f.widest == "deny")
+
+
 def _allows(policy: EffectivePolicy, f: NetFeatures) -> Iterator[Item]:
+    denied = _Names(policy.net.deny if _gives_way(f) else ())
     for rule in policy.net.allow:
         item = Item("allow", rule.domain, (rule.statement,))
+        inside = denied.meeting(rule.domain, f, _meet)
         if f.domains == "none":
             yield item._replace(refused="knows no host names, only whether there is a network")
+        elif inside is not None:
+            yield item._replace(refused=f"{inside} is denied, and nothing can be taken from a granted name")
         elif rule.domain.wildcard and not f.deep_wildcard:
             yield item._replace(loss=ONE_LABEL)
         else:
             yield item
 
 
+def _gives_way(f: NetFeatures) -> bool:
+    return not f.deny and f.conflict == "grant"
+
+
 def _denies(policy: EffectivePolicy, f: NetFeatures) -> Iterator[Item]:
-    overlap = _Overlap(policy.net.allow)
-    sealed = policy.doc.network is not None and policy.doc.network.default == "deny" and f.floor == "nothing"
+    granted = _Names(policy.net.allow)
+    sealed = _sealed(policy, f)
     for rule in policy.net.deny:
-        if sealed and (f.domains == "none" or not overlap.touches(rule.domain)):
-            yield Item("deny", rule.domain, (rule.statement,), under=(policy.id("network.default"),))
+        out_of_reach = f.domains == "none" or _gives_way(f) or not granted.meeting(rule.domain, f, _met_by)
+        if sealed and out_of_reach:
+            yield _closed(policy, rule, f)
         elif not f.deny or f.domains == "none":
             why = "has no deny list that beats a granted host" if sealed else "cannot deny one host"
             yield Item("deny", rule.domain, (rule.statement,), refused=why)
         else:
             yield _deny(rule, f)
     yield from _empty_categories(policy)
+
+
+def _closed(policy: EffectivePolicy, rule: NetRule, f: NetFeatures) -> Item:
+    """What the default closes; where the default itself cannot be given, whatever closes the target."""
+    if _too_wide(policy, f):
+        return Item("shut", rule.domain, (rule.statement,))
+    return Item("deny", rule.domain, (rule.statement,), under=(policy.id("network.default"),))
 
 
 def _deny(rule: NetRule, f: NetFeatures) -> Item:
@@ -104,20 +138,39 @@ def _empty_categories(policy: EffectivePolicy) -> Iterator[Item]:
             yield Item("absent", None, (statement,))
 
 
-class _Overlap:
-    """Whether a denied name and some granted name have a host in common; linear to build, fast to ask."""
+class _Names:
+    """Rules by name: finds one that has a host in common with another; linear to build, fast to ask."""
 
-    def __init__(self, allows: Iterable[NetRule]) -> None:
-        self.exact = {r.domain.host for r in allows if not r.domain.wildcard}
-        self.wild = {r.domain.host for r in allows if r.domain.wildcard}
-        self.below = {up for host in self.exact | self.wild for up in _parents(host)}
+    def __init__(self, rules: Iterable[NetRule]) -> None:
+        self.exact: dict[str, list[DomainRule]] = {}
+        self.wild: dict[str, list[DomainRule]] = {}
+        self.below: dict[str, list[DomainRule]] = {}
+        for rule in (r.domain for r in rules):
+            (self.wild if rule.wildcard else self.exact).setdefault(rule.host, []).append(rule)
+            for up in _parents(rule.host):
+                self.below.setdefault(up, []).append(rule)
 
-    def touches(self, rule: DomainRule) -> bool:
-        if any(up in self.wild for up in _parents(rule.host)):
-            return True
-        if rule.wildcard:
-            return rule.host in self.wild or rule.host in self.below
-        return rule.host in self.exact
+    def meeting(
+        self, rule: DomainRule, f: NetFeatures, meet: Callable[[DomainRule, DomainRule], bool]
+    ) -> DomainRule | None:
+        """The first rule with a host, and where the target knows ports a port, in common."""
+        return next((other for other in self._sharing(rule) if not f.ports or meet(rule, other)), None)
+
+    def _sharing(self, rule: DomainRule) -> Iterator[DomainRule]:
+        for up in _parents(rule.host):
+            yield from self.wild.get(up, ())
+        for table in (self.wild, self.below) if rule.wildcard else (self.exact,):
+            yield from table.get(rule.host, ())
+
+
+def _meet(allow: DomainRule, deny: DomainRule) -> bool:
+    """Whether an allowed name and a denied one have a port in common."""
+    granted = DEFAULT_PORTS if allow.port is None else (allow.port,)
+    return deny.port is None or deny.port in granted
+
+
+def _met_by(deny: DomainRule, allow: DomainRule) -> bool:
+    return _meet(allow, deny)
 
 
 def _parents(host: str) -> Iterator[str]:
