@@ -60,9 +60,21 @@ def test_text_names_place_field_and_remedy_on_stderr(run, sources):
         "error    allow lists may only shrink: level agent coder says network.allow_domains["
     )
     assert lines[1] == "  at     agent.yaml:4:19"
-    assert lines[2] == "  field  /network/allow_domains"
-    assert lines[3].startswith("  remedy ")
+    assert lines[2].startswith("  remedy ask the owners of org acme")
     assert not (sources / "compiled.json").exists()
+
+
+def test_text_names_the_field_of_a_document(run, compiled, sources):
+    bad = (
+        (sources / compiled)
+        .read_text()
+        .replace('"*.example.com"', "7")
+        .replace('"docs.example.com"\n', "7\n")
+    )
+    (sources / "bad.json").write_text(bad)
+    ran = run("policy", "show", "bad.json")
+    assert ran.code == 2
+    assert ran.err.splitlines()[1:] == ["  at     bad.json", "  field  /network/allow_domains/0"]
 
 
 def test_json_carries_the_same_on_stderr(run, sources):

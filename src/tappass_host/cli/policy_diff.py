@@ -56,7 +56,11 @@ def diff(out: Out, *, old: str, new: str, fail_on: str | None) -> int:
 
 
 def _compare(before: Document, after: Document) -> _Difference:
-    old, new = ({s.id for s in statements(document.policy)} for document in (before, after))
+    """Compare statements; the expiry moves with every renewal and is shown apart."""
+    old, new = (
+        {s.id for s in statements(document.policy) if s.field != "head.expires_at"}
+        for document in (before, after)
+    )
     return _Difference(sorted(new - old), sorted(old - new), widenings(before.policy, after.policy))
 
 
@@ -65,8 +69,9 @@ def _text(out: Out, before: Document, after: Document, found: _Difference) -> No
     for sign, style, ids in (("-", "red", found.removed), ("+", "green", found.added)):
         for statement in ids:
             out.line(f"{sign} {statement}", style)
-    if not found.added and not found.removed:
-        out.line("the same statements")
+    expires = f"expires {after.policy.expires_at}, was {before.policy.expires_at}"
+    same = not found.added and not found.removed
+    out.line(f"the same statements, {expires}" if same else expires)
     out.line()
     if not found.wider:
         out.line("not wider: whatever NEW permits, OLD permits too", "green")

@@ -9,7 +9,7 @@ from tappass_host.cli.options import key_option
 from tappass_host.cli.output import Out
 from tappass_host.cli.policies import load_policy, title
 from tappass_host.cli.tree import verb
-from tappass_host.cli.trusted import vouch
+from tappass_host.cli.trusted import require_envelope, vouch
 from tappass_host.policy.canonical import canonical_bytes
 from tappass_host.policy.errors import SignatureError
 from tappass_host.policy.times import format_instant
@@ -32,6 +32,7 @@ def freshen(out: Out, *, policy: str, keys: tuple[str, ...], target: str | None)
     from tappass_host.policy.trust.signed import open_signed
 
     at, document = now(), load_policy(policy)
+    require_envelope(document)
     root = home.trusted_root(document.claimed_org, now=at)
     vouched = vouch(document, root, now=at)
     statement = Statement(

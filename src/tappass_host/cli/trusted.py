@@ -69,9 +69,7 @@ def vouch(
         EnvelopeError: it is no envelope.
         TrustError: one subclass for each rule.
     """
-    if document.form != "envelope":
-        remedy = f"sign it: tappass policy sign {document.source} --key NAME"
-        raise EnvelopeError("nobody signed this Compiled Policy", source=document.source, remedy=remedy)
+    require_envelope(document)
     source = document.source
     signed = open_signed(document.envelope, root.keys_of("policy", now=now), now=now, source=source)
     head = read_head(strict_json(signed.payload, source=source), source=source)
@@ -84,6 +82,17 @@ def vouch(
         error.at(source=source)
         raise
     return Vouched(signed, head, key)
+
+
+def require_envelope(document: Document) -> None:
+    """Refuse what nobody signed.
+
+    Raises:
+        EnvelopeError: it is a Compiled Policy alone.
+    """
+    if document.form != "envelope":
+        remedy = f"sign it: tappass policy sign {document.source} --key NAME"
+        raise EnvelopeError("nobody signed this", source=document.source, remedy=remedy)
 
 
 def _check_bearer(head: Head, root: Root, bearer: Bearer) -> None:

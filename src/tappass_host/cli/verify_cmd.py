@@ -10,7 +10,7 @@ from tappass_host.cli.output import Out
 from tappass_host.cli.policies import Document, describe, load_policy, title
 from tappass_host.cli.runtimes import runtime_of
 from tappass_host.cli.tree import verb
-from tappass_host.cli.trusted import Bearer, Vouched, vouch
+from tappass_host.cli.trusted import Bearer, Vouched, require_envelope, vouch
 from tappass_host.policy.trust.root import Root
 
 
@@ -51,6 +51,7 @@ def verify(
     """
     when = now() if at is None else at
     document = load_policy(envelope)
+    require_envelope(document)
     root = _root(document, root_file, when)
     bearer = Bearer(
         runtime_digest=runtime_of(runtime).digest if runtime else None,
