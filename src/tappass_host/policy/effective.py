@@ -93,11 +93,13 @@ class EffectivePolicy:
     Args:
         doc: the document, bound and with all that the Runtime adds.
         digest: of the signed bytes it was made from; of the document itself if none is given.
+        fs: its filesystem rules, where they hang from other roots than the document alone would say.
     """
 
-    def __init__(self, doc: Policy, *, digest: str = "") -> None:
+    def __init__(self, doc: Policy, *, digest: str = "", fs: FsIndex | None = None) -> None:
         self.doc = doc
         self._digest = digest
+        self._fs = fs
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, EffectivePolicy) and self.doc == other.doc
@@ -144,7 +146,7 @@ class EffectivePolicy:
     @cached_property
     def fs(self) -> FsIndex:
         """The filesystem aspect; empty rules where it is unmanaged."""
-        return _fs_index(self.doc.filesystem)
+        return self._fs or _fs_index(self.doc.filesystem)
 
     @cached_property
     def net(self) -> NetIndex:

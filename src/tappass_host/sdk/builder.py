@@ -6,10 +6,11 @@ a covered aspect that no reach and no `cannot` speaks of.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tappass_host.policy.effective import EffectivePolicy
 from tappass_host.policy.errors import ProviderError
+from tappass_host.policy.observed import REASON, observed, stopped
 from tappass_host.policy.statements import Statement
 from tappass_host.policy.surfaces import Surface
 from tappass_host.sdk.artifacts import Artifact, Codec, Endpoint, Launch, Root
@@ -33,12 +34,21 @@ class _Lowered(NamedTuple):
     reach: Reach
 
 
+_OPENED: Final = "observe: what the policy does not deny by name is let through"
+
+
 class Builder:
-    """Collects items, documents, needs and offers of one rendering."""
+    """Collects items, documents, needs and offers of one rendering.
+
+    Attributes:
+        policy: what to render. In observe mode that is less than what was said, unless the target records.
+    """
 
     def __init__(self, info: ProviderInfo, policy: EffectivePolicy, target: TargetCapabilities) -> None:
         self.info = info
-        self.policy = policy
+        self._said = policy
+        self._observing = policy.doc.mode == "observe"
+        self.policy = observed(policy) if self._observing and not info.records else policy
         self.target = target
         self.know = Know(target.facts)
         self._ledger = Ledger()
@@ -112,6 +122,8 @@ class Builder:
             ProviderError: an item was claimed but never emitted, or a statement was forgotten.
         """
         claims = self._claims()
+        if self._observing:
+            claims = self._watched(claims) if self.info.records else self._left(claims)
         claims += self._unspoken(claims)
         artifacts = [doc.build() for doc in self._docs.values()] + list(self._artifacts.values())
         return TargetConfig(
@@ -152,11 +164,30 @@ class Builder:
             if statement not in self.policy.by_id:
                 raise ProviderError(f"{self.info.id} claims {statement}, which the policy does not say")
 
+    def _watched(self, claims: list[Claim]) -> list[Claim]:
+        """Claims of a target that records: what it holds back in earnest only when it enforces."""
+        restrictions = {s.id for s in self.policy.statements if s.polarity == "restrict"}
+        return [
+            c._replace(verdict="unenforceable", fidelity="exact", reason=REASON)
+            if c.reach.id in self.info.records and c.statement in restrictions
+            else c
+            for c in claims
+        ]
+
+    def _left(self, claims: list[Claim]) -> list[Claim]:
+        """Claims on what is still stopped; entries that only open what is not stand for no statement."""
+        held = stopped(self._said)
+        for claim in claims:
+            if claim.statement not in held:
+                for locator in claim.locators:
+                    self._ledger.record(locator, _OPENED)
+        return [claim for claim in claims if claim.statement in held]
+
     def _unspoken(self, claims: list[Claim]) -> list[Claim]:
         spoken = {(c.statement, surface) for c in claims for surface in c.reach.surfaces}
         return [
             Claim(said.id, _cannot_reach(tuple(surfaces)), "unenforceable", reason=why)
-            for said in self.policy.statements
+            for said in self._said.statements
             for why, surfaces in self._open_surfaces(said, spoken).items()
         ]
 
@@ -181,6 +212,8 @@ class Builder:
 
     def _why(self, statement: Statement, surface: Surface) -> str:
         excuse = self._excuse(statement, surface)
+        if excuse is None and self._observing:
+            return REASON
         if excuse is None:
             raise ProviderError(
                 f"{self.info.id} covers {statement.aspect}@{surface} but says nothing of {statement.id}",

@@ -6,11 +6,12 @@
 for options that contradict each other; whatever the target cannot hold is a claim, not an exception.
 """
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
 from tappass_host.policy.effective import EffectivePolicy
+from tappass_host.policy.errors import RenderError
 from tappass_host.policy.surfaces import Surface
 from tappass_host.sdk.artifacts import Artifact, Endpoint, Launch
 from tappass_host.sdk.claims import Claim
@@ -31,6 +32,9 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of a provider's own options; the empty set of them."""
 
 
+Own = TypeVar("Own", bound=Options)
+
+
 class ProviderInfo(Struct, frozen=True, kw_only=True):
     """What a provider says of itself, as constants.
 
@@ -40,6 +44,9 @@ class ProviderInfo(Struct, frozen=True, kw_only=True):
         brings: surfaces this target creates (a harness brings `tool`, `exec`, `mcp`, `llm`, `self`).
         covers: aspect -> surfaces on which it answers for *every* statement of that aspect.
         cannot: `aspect.field@surface`, `aspect.field`, `aspect` or `@surface` -> why this target cannot.
+        records: ids of reaches that in observe mode let through what the policy denies and record it. A
+            provider that names some renders the whole policy with its mode; all others render and claim only
+            what `policy.observed` leaves.
         wants: provider ids of services of ours that it needs for its best; a Runtime written as one line
             gets them, a recipe file lists them itself.
         preview: unfinished; listed, never counted.
@@ -58,6 +65,7 @@ class ProviderInfo(Struct, frozen=True, kw_only=True):
     brings: tuple[Surface, ...] = ()
     covers: dict[str, tuple[Surface, ...]] = {}
     cannot: dict[str, str] = {}
+    records: tuple[str, ...] = ()
     wants: tuple[str, ...] = ()
     preview: bool = False
     options: type[Options] = Options
@@ -102,6 +110,18 @@ class TargetCapabilities(Struct, frozen=True, kw_only=True):
     offers: dict[str, Endpoint] = {}
     inner: tuple[Inner, ...] = ()
     inside: tuple[str, ...] = ()
+
+    def options_as(self, kind: type[Own]) -> Own:
+        """The options as the provider's own Struct; its defaults where none were given.
+
+        Raises:
+            RenderError: they are the options of another provider.
+        """
+        if isinstance(self.options, kind):
+            return self.options
+        if type(self.options) is not Options:
+            raise RenderError(f"{type(self.options).__name__} are not {kind.__name__}")
+        return kind()
 
 
 class TargetConfig(Struct, frozen=True, kw_only=True):

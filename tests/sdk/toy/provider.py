@@ -25,7 +25,7 @@ def render(policy, target):
     b = Builder(INFO, policy, target)
     doc = b.doc("rules", root="etc", path="toy/rules.json")
     doc.set("/format", 1, by="what the target asks for")
-    items = [told(item) for item in lower_fs(policy, FEATURES, b.know)]
+    items = [told(item) for item in lower_fs(b.policy, FEATURES, b.know)]
     for item in b.lower(items, at=PLACE):
         emit(doc, item)
     return b.build()

@@ -159,10 +159,10 @@ class _Rendering:
         self, policy: EffectivePolicy, target: TargetCapabilities, options: ClaudeCodeOptions
     ) -> None:
         self.b = Builder(INFO, policy, target)
-        self.policy, self.target, self.options = policy, target, options
+        self.policy, self.target, self.options = self.b.policy, target, options
         self.managed = options.config_tier == "managed"
         self.settings = self._document()
-        tools = policy.doc.tools
+        tools = self.policy.doc.tools
         self.mode = {None: "", "ask": "default"}.get(tools.default if tools else None, "dontAsk")
 
     def config(self) -> TargetConfig:
