@@ -198,7 +198,14 @@ def _fs_rules(
         if rule.root:
             yield FsRule(rule, access, statement)
         else:
-            yield from (FsRule(rule.anchored_at(r), access, statement, r, rule) for r in roots)
+            # `**/x` below an outer root names all that it names below an inner one.
+            hung = _outermost(roots) if rule.segments[0] == "**" else roots
+            yield from (FsRule(rule.anchored_at(r), access, statement, r, rule) for r in hung)
+
+
+def _outermost(roots: tuple[str, ...]) -> tuple[str, ...]:
+    """Roots that lie in no other root."""
+    return tuple(r for r in roots if not any(r != o and r.startswith(o.rstrip("/") + "/") for o in roots))
 
 
 def _net_index(node: Network | None) -> NetIndex:

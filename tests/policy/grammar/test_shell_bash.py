@@ -119,7 +119,8 @@ def programs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bin")
     for name in NAMES:
         recorder = folder / name
-        recorder.write_text(f'#!{SHELL}\n{{ printf "%s\\0" {name} "$@"; printf "\\1"; }} >>"$RECORD"\n')
+        # One printf is one write: two programs of a pipeline record at the same time.
+        recorder.write_text(f'#!{SHELL}\nprintf "%s\\0" {name} "$@" "\x01" >>"$RECORD"\n')
         recorder.chmod(0o755)
     for name in ("env", "find", "nice", "nohup", "sh", "timeout", "xargs"):
         target = shutil.which(name)
@@ -136,7 +137,7 @@ def run(line, programs, tmp_path):
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run([BASH, "-c", line], env=env, cwd=work, timeout=10, check=False, **quiet)
     data = record.read_bytes() if record.exists() else b""
-    argvs = [tuple(part.decode().split("\0")[:-1]) for part in data.split(b"\1")[:-1]]
+    argvs = [tuple(part.decode().split("\0")[:-1]) for part in data.split(b"\1\0")[:-1]]
     return argvs, sorted(path.name for path in work.iterdir())
 
 
