@@ -12,6 +12,7 @@ from tappass_host.policy.effective import EffectivePolicy, FsRule
 from tappass_host.policy.grammar.paths import PathRule, parse_path
 from tappass_host.sdk.claims import Item
 from tappass_host.sdk.facts import UNKNOWN, Answer, Unknown
+from tappass_host.sdk.lowering.links import MISSING, NOT_KNOWN, Links, Place
 
 Know = Callable[[str, str], Answer | Unknown]
 Key = tuple[str, tuple[str, ...]]
@@ -20,6 +21,7 @@ Default = Literal["deny", "read_only", "allow"]
 
 NOT_YET = "does not exist yet: closed from the next launch on"
 CREATED_LATER = "paths created later are closed from the next launch on"
+LINKED = "led to by the symbolic link {}, which can be replaced"
 ALWAYS_OPEN = "the target opens it by itself"
 ALWAYS_WRITABLE = "the target lets it be written by itself"
 
@@ -36,7 +38,7 @@ class FsFeatures(NamedTuple):
         conflict: where rules only add up, what gives way when a grant holds something that is denied:
             the `grant` (dropped, or made read-only) or the `deny` (unenforceable).
         pinned: whether a rule inside a writable folder can be carried off by renaming a folder above it.
-        existing: whether a rule can only be about what exists at launch.
+        existing: whether a rule can only be about what exists at launch, and is laid where its path leads.
         grants: false where grants are made through tool rules (`lower_tools`) instead.
         widest: the most open default it can be given; under a wider one it stays closed.
         always: what it opens by itself whatever is listed, as path and access.
@@ -94,11 +96,19 @@ class _Lowering:
         self.granted = {(g.path.root, g.path.segments[: g.path.literal]) for g in policy.fs.grants}
         self.above_granted = {up for key in self.granted for up in _ancestors(key)}
         self.globs: list[_Node] = []
+        self.links = Links(know) if features.existing and features.nesting not in _ADDITIVE else None
+        top: set[Key] = {("/", ())}
+        self.visible = self.granted | (top if self.default != "deny" else set())
+        written = [g.path for g in policy.fs.grants if g.access == "write"]
+        self.writable = {_key(path) for path in written}
+        self.writable_globs = [path for path in written if path.is_glob]
+        self.writable |= top if self.default == "allow" else set()
         self.denies = _merge(self._literal(policy.fs.denies))
         self.granted_nodes = _merge(self._literal(policy.fs.grants))
         self.grants = self._live(self.granted_nodes)
         if features.nesting in _ADDITIVE and features.conflict == "grant":
             self.denied_inside = _above(policy.fs.denies)
+            self.patterns = _by_anchor(policy.fs.denies)
             self.narrowed_inside = _above(g for g in policy.fs.grants if g.access == "read")
             self.grants = {
                 key: kept for key, node in self.grants.items() if (kept := self._yielding(key, node))
@@ -178,7 +188,7 @@ class _Lowering:
     def _literal(self, rules: Iterable[FsRule]) -> Iterator[_Node]:
         for rule in rules:
             if not rule.path.is_glob:
-                yield _Node(rule.path, rule.access, (rule.statement,))
+                yield from self._placed(_Node(rule.path, rule.access, (rule.statement,)))
             elif self.f.glob:
                 self.globs.append(_Node(rule.path, rule.access, (rule.statement,)))
             else:
@@ -199,7 +209,41 @@ class _Lowering:
             self.early.append(Item("absent", rule.path, origins, loss=CREATED_LATER))
             for path in found if isinstance(found, tuple) else ():
                 anchor = rule.path.root, rule.path.segments[: rule.path.literal]
-                yield _Node(parse_path(path), rule.access, origins, CREATED_LATER, anchor=anchor)
+                node = _Node(parse_path(path), rule.access, origins, CREATED_LATER, anchor=anchor)
+                yield from self._placed(node)
+
+    def _placed(self, node: _Node) -> Iterator[_Node]:
+        """A rule where its path leads; see `links`. What is closed anyway is not looked at."""
+        key = _key(node.path)
+        around = _ancestors(key) if node.access != "deny" else (key, *_ancestors(key))
+        within = self.visible if node.access == "deny" else self.writable
+        start = next((up for up in around if up in within or self._written_by_pattern(up)), None)
+        if self.links is None or start is None:
+            yield node
+            return
+        place = self.links.follow(key[1], len(start[1]))
+        if not place.link:
+            yield node._replace(kind=place.kind)
+        elif node.access == "write":
+            why = f"leads through the symbolic link /{'/'.join(place.link)}, which could be replaced inside"
+            self.early.append(Item("grant", _entry(node), node.origins, refused=why))
+        else:
+            yield from self._behind_link(node, place)
+
+    def _behind_link(self, node: _Node, place: Place) -> Iterator[_Node]:
+        """Nothing may be opened by a link, so a read-only rule follows it within writable folders only."""
+        real, link = ("/", place.segments), ("/", place.link)
+        narrows = self._is_writable(real)
+        if self._is_writable(link) or (node.access == "read" and not narrows):
+            self.early.append(Item("absent", _entry(node), node.origins, loss=LINKED.format(_path(link))))
+        if node.access == "deny" or narrows:
+            yield node._replace(path=_path(real), kind=place.kind)
+
+    def _is_writable(self, key: Key) -> bool:
+        return any(up in self.writable or self._written_by_pattern(up) for up in _ancestors(key))
+
+    def _written_by_pattern(self, key: Key) -> bool:
+        return any(rule.covers_node(str(_path(key))) for rule in self.writable_globs)
 
     def _shut(self, rule: FsRule) -> bool:
         """True for a denied pattern where nothing is open anyway."""
@@ -225,16 +269,20 @@ class _Lowering:
 
     def _yielding(self, key: Key, node: _Node) -> _Node | None:
         """A grant that gives way, where rules only add up, to what is denied inside it."""
-        if key in self.denied_inside:
-            why = (
-                f"{self.denied_inside[key]} is denied, and nothing can be taken away inside a granted folder"
-            )
+        denied = self.denied_inside.get(key) or self._reached_by(key, node)
+        if denied is not None:
+            why = f"{denied} is denied, and nothing can be taken away inside a granted folder"
             self.early.append(Item("grant", _entry(node), node.origins, refused=why))
             return None
         if node.access == "write" and key in self.narrowed_inside:
             why = f"may only be read here: {self.narrowed_inside[key]} must not be written"
             return node._replace(access="read", loss=why)
         return node
+
+    def _reached_by(self, key: Key, node: _Node) -> PathRule | None:
+        """A denied pattern from further out that reaches into a grant."""
+        patterns = (rule for up in _ancestors(key) for rule in self.patterns.get(up, ()))
+        return next((rule for rule in patterns if rule.reaches(str(node.path))), None)
 
     def _grant(self, node: _Node) -> Iterator[Item]:
         key = _key(node.path)
@@ -325,14 +373,14 @@ class _Lowering:
 
     def _present(self, item: Item, node: _Node) -> Item:
         """On a target that needs existing paths, a missing one is closed at the next launch."""
-        if not self.f.existing or node.kind:
+        if not self.f.existing:
             return item
-        kind = self.know("path_kind", str(node.path))
-        if kind is UNKNOWN:
+        kind = node.kind or self.know("path_kind", str(node.path))
+        if kind in (UNKNOWN, NOT_KNOWN):
             return item._replace(refused=f"whether {node.path} exists is not known yet")
-        if kind == "missing":
+        if kind == MISSING:
             gone = NOT_YET if item.op != "grant" else f"{node.path} does not exist"
-            return item._replace(op="absent", loss=gone)
+            return item._replace(op="absent", loss="; ".join(part for part in (node.loss, gone) if part))
         assert isinstance(item.value, FsEntry)
         return item._replace(value=item.value._replace(kind=str(kind)))
 
@@ -363,7 +411,8 @@ class _Lowering:
                     return
                 continue
             grant = self._nearest(self.grants, up)
-            if grant is not None and grant.access == "write":
+            around = grant.access if grant else _DEFAULT_ACCESS[self.default]
+            if around == "write" and up[1]:
                 yield up
 
     def _mark_stricter(self, item: Item) -> Item:
@@ -420,6 +469,15 @@ def _above(rules: Iterable[FsRule]) -> dict[Key, PathRule]:
         key = (rule.path.root, rule.path.segments[: rule.path.literal])
         for up in (key, *_ancestors(key)) if rule.path.is_glob else _ancestors(key):
             found.setdefault(up, rule.path)
+    return found
+
+
+def _by_anchor(rules: Iterable[FsRule]) -> dict[Key, list[PathRule]]:
+    """Patterns by the folder that they hang from."""
+    found: dict[Key, list[PathRule]] = {}
+    for rule in rules:
+        if rule.path.is_glob:
+            found.setdefault((rule.path.root, rule.path.segments[: rule.path.literal]), []).append(rule.path)
     return found
 
 
