@@ -11,6 +11,7 @@ from tappass_host.sdk.lowering.llm import LlmFeatures, lower_llm
 from tappass_host.sdk.lowering.mcp import McpFeatures, McpTool, lower_mcp
 from tappass_host.sdk.lowering.net import NetFeatures, lower_net
 from tappass_host.sdk.lowering.tools import ToolFeatures, lower_tools
+from tappass_host.sdk.lowering.verbatim import Place, lower_verbatim
 
 __all__ = [
     "FsEntry",
@@ -21,6 +22,7 @@ __all__ = [
     "McpFeatures",
     "McpTool",
     "NetFeatures",
+    "Place",
     "ToolFeatures",
     "lower_closed",
     "lower_fs",
@@ -29,4 +31,5 @@ __all__ = [
     "lower_mcp",
     "lower_net",
     "lower_tools",
+    "lower_verbatim",
 ]

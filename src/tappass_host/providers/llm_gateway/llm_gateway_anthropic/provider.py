@@ -69,6 +69,7 @@ INFO: Final = ProviderInfo(
         "launch": "process_restart",
     },
     covers={"llm": ("llm",), "budget": ("llm", "tool"), "head": ("llm",)},
+    records=("gateway", "tool-calls"),
     cannot={"head.freshness": "sees one configuration, not how old the newest statement is"},
 )
 
@@ -104,7 +105,7 @@ def render(policy: EffectivePolicy, target: TargetCapabilities) -> TargetConfig:
         RenderError: it shall listen on TCP, and no token is named.
     """
     b = Builder(INFO, policy, target)
-    options = target.options if isinstance(target.options, GatewayOptions) else GatewayOptions()
+    options = target.options_as(GatewayOptions)
     if options.tcp and not options.token_ref:
         raise RenderError("option tcp needs token_ref", remedy="name a token, or use the socket alone")
     folder = options.sandbox
