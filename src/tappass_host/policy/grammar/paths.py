@@ -69,6 +69,10 @@ class PathRule:
         above = self.is_glob and root == self.root and self.literal < len(names)
         return above and names[: self.literal] == self.segments[: self.literal]
 
+    def reaches(self, path: str) -> bool:
+        """Tell whether the rule can cover something at or below this node."""
+        return self._reached(path) != 0 or self.lies_within(path)
+
     def survives_move(self, source: str, destination: str) -> bool:
         """Tell whether all that the rule covers at or below `source` is proven covered after the move.
 

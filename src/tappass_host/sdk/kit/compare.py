@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from tappass_host.policy.actions import Action
+from tappass_host.policy.actions import Action, File
 from tappass_host.policy.decide import Decision, decide
 from tappass_host.policy.effect import Effect
 from tappass_host.policy.effective import EffectivePolicy
@@ -146,11 +146,19 @@ class _Judge:
 
 
 def blamed(policy: EffectivePolicy, action: Action) -> Iterator[str]:
-    """The statement of every aspect that speaks of an action, each asked alone."""
+    """The statement of every aspect that speaks of an action, each asked alone; a move has two ends."""
     for aspect in ASPECTS:
-        decision = decide(_alone(policy, aspect), action)
-        if decision.statement:
-            yield decision.statement
+        alone = _alone(policy, aspect)
+        for part in (action, *_ends(action)):
+            decision = decide(alone, part)
+            if decision.statement:
+                yield decision.statement
+
+
+def _ends(action: Action) -> tuple[Action, ...]:
+    if not isinstance(action, File) or action.op != "move":
+        return ()
+    return tuple(File(op="write", path=path, surface=action.surface) for path in (action.path, action.to))
 
 
 def _alone(policy: EffectivePolicy, aspect: str) -> EffectivePolicy:

@@ -106,6 +106,8 @@ def no_looser(before: Rendered, after: Rendered, actions: Iterable[Action]) -> I
         was, now = decide(before.policy, action), decide(after.policy, action)
         if now.effect.strictness < was.effect.strictness:
             continue  # a writable root went, and with it the globs that hung from it
+        if old.effect.strictness > was.effect.strictness and new.effect.strictness >= now.effect.strictness:
+            continue  # a grant that had given way to a deny works again
         admitted = claimed.about(now.statement, action.surface)
         if not admitted or claimed.held(now.statement, action.surface):
             yield f"{shown(action)}: {old.effect} before, {new.effect} after"
