@@ -8,11 +8,11 @@ from tappass_host.policy.model import ASPECTS
 from tappass_host.policy.statements import Statement
 from tappass_host.policy.surfaces import SURFACES, Surface
 from tappass_host.prove.matrix.evidence import Evidence, cell_proof
-from tappass_host.prove.matrix.grades import best, grade, tallies, worst
+from tappass_host.prove.matrix.grades import best, grade, holds, tallies, worst
 from tappass_host.prove.matrix.model import Cell, ClaimLine, Proof
 from tappass_host.sdk.claims import Claim, Component, Denied, Requirement, Strength, Verdict
 from tappass_host.sdk.contract import TargetConfig
-from tappass_host.sdk.kit.compare import shown
+from tappass_host.sdk.kit.compare import shown as spelled
 
 ORDER = ("head", *ASPECTS, "extensions")
 
@@ -39,13 +39,13 @@ def cells(policy: EffectivePolicy, config: TargetConfig, evidence: Evidence) -> 
 def _cell(claims: list[Proven], evidence: Evidence) -> Cell:
     verdicts = statement_verdicts(claims)
     restrictions, grants = tallies(verdicts.items())
-    held = [each for each in claims if each.claim.verdict != "unenforceable"] or claims
+    shown = [each for each in claims if each.claim.verdict != "unenforceable"] or claims
     return Cell(
         verdict=worst(verdicts.values()),
-        strength=_strength(each.claim for each in held),
-        surfaces=_surfaces(each.claim for each in held),
+        strength=_strength(each.claim for each in shown),
+        surfaces=_surfaces(each.claim for each in shown),
         proof=cell_proof((each.claim, each.proof) for each in claims),
-        grade=grade(restrictions, grants),
+        grade=grade(restrictions, grants, held=holds((c.statement, c.claim.verdict) for c in claims)),
         restrictions=restrictions,
         grants=grants,
         proven=len({s for claim, s, proof in claims if proof == "live" and verdicts[s] == "enforced"}),
@@ -100,7 +100,7 @@ def required(requirement: Requirement) -> str:
         case Component(id=name):
             return f"the service {name}"
         case Denied(action=action):
-            return f"that {shown(action)} is denied by another ring"
+            return f"that {spelled(action)} is denied by another ring"
     return f"that the host answers {requirement.kind} {requirement.arg} with {requirement.answer}"
 
 

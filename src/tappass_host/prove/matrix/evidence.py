@@ -18,8 +18,10 @@ from tappass_host.prove.matrix.model import Attempt, Proof, Recording
 from tappass_host.prove.record import Checked, Recorded, check, policy_of
 from tappass_host.sdk.claims import Claim
 
-# Weakest first: a cell is as good as the weakest place that holds something in it.
-_STANDING: Final[tuple[Proof, ...]] = ("stale", "documented", "accepted", "loaded", "live")
+# Weakest first. A cell is as good as the weakest place that holds something in it, and something that went
+# stale is to be seen; a place is as good as the best that was ever seen of it.
+_OF_CELL: Final[tuple[Proof, ...]] = ("stale", "documented", "accepted", "loaded", "live")
+_OF_PLACE: Final[tuple[Proof, ...]] = ("documented", "accepted", "loaded", "stale", "live")
 
 
 class Fact(NamedTuple):
@@ -53,8 +55,8 @@ class Evidence:
         """How one claim is known."""
         if claim.verdict == "unenforceable" or not claim.reach.evidence.probe:
             return "documented"
-        states = {fact.state for fact in self._about(statement.field) if _shows(fact, claim, statement)}
-        return "live" if "live" in states else "stale" if "stale" in states else "documented"
+        states = [fact.state for fact in self._about(statement.field) if _shows(fact, claim, statement)]
+        return max(states, key=_OF_PLACE.index, default="documented")
 
     def tried(self, fields: Iterable[str]) -> tuple[Surface, ...]:
         """Surfaces on which the target was driven about some fields."""
@@ -70,20 +72,11 @@ def cell_proof(claims: Iterable[tuple[Claim, Proof]]) -> Proof:
     made = list(claims)
     held = [pair for pair in made if pair[0].verdict == "enforced"]
     held = held or [pair for pair in made if pair[0].verdict == "partial"]
-    reaches: dict[str, list[Proof]] = {}
+    places: dict[str, list[Proof]] = {}
     for claim, proof in held:
-        reaches.setdefault(claim.reach.id, []).append(proof)
-    return weakest(strongest(proofs) for proofs in reaches.values())
-
-
-def weakest(proofs: Iterable[Proof]) -> Proof:
-    """The weakest; `documented` if there is none."""
-    return min(proofs, key=_STANDING.index, default="documented")
-
-
-def strongest(proofs: Iterable[Proof]) -> Proof:
-    """The strongest; `documented` if there is none."""
-    return max(proofs, key=_STANDING.index, default="documented")
+        places.setdefault(claim.reach.id, []).append(proof)
+    known = [max(proofs, key=_OF_PLACE.index) for proofs in places.values()]
+    return min(known, key=_OF_CELL.index, default="documented")
 
 
 def version_of(checked: Sequence[Checked], default: str) -> str:

@@ -37,14 +37,30 @@ def tallies(verdicts: Iterable[tuple[Statement, Verdict]]) -> tuple[Tally, Tally
     )
 
 
-def grade(restrictions: Tally, grants: Tally) -> Grade:
-    """One word for a cell; see `Grade`."""
-    # A grant holds by itself wherever nothing is restricted: where there are restrictions, they decide.
-    first = restrictions if restrictions.total else grants
-    if not first.enforced + first.partial:
+def holds(found: Iterable[tuple[Statement, Verdict]]) -> bool:
+    """Whether anything is held, on any surface and at least in part.
+
+    A grant holds by itself wherever nothing is restricted: where there are restrictions, they decide.
+    """
+    pairs = list(found)
+    deciding = [pair for pair in pairs if pair[0].polarity == "restrict"] or pairs
+    return any(verdict != "unenforceable" for _, verdict in deciding)
+
+
+def grade(restrictions: Tally, grants: Tally, *, held: bool) -> Grade:
+    """One word for a cell; see `Grade`.
+
+    Args:
+        restrictions: verdicts of the statements that forbid, each the worst over its surfaces.
+        grants: likewise of those that permit.
+        held: see `holds`.
+    """
+    if not held:
         return "none"
     if restrictions.unenforceable:
         return "some"
     if restrictions.partial:
         return "part"
-    return "all" if grants.enforced == grants.total else "shut" if restrictions.total else "some"
+    if grants.enforced == grants.total:
+        return "all"
+    return "shut" if restrictions.total else "some"

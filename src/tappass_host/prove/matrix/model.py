@@ -151,10 +151,12 @@ class StackCell(Struct, frozen=True, kw_only=True):
 
     Attributes:
         verdict: the worst over its statements; a gap counts as unenforceable.
+        strength: the weakest among what is held.
         statements: each with its places, as `tappass coverage --json` gives them.
     """
 
     verdict: Verdict
+    strength: Strength
     grade: Grade
     restrictions: Tally
     grants: Tally

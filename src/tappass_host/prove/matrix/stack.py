@@ -16,10 +16,10 @@ from tappass_host.policy.errors import TappassError
 from tappass_host.policy.statements import Statement
 from tappass_host.prove.matrix.build import REFERENCE, Load
 from tappass_host.prove.matrix.cells import ORDER
-from tappass_host.prove.matrix.grades import grade, tallies, worst
+from tappass_host.prove.matrix.grades import grade, holds, tallies, worst
 from tappass_host.prove.matrix.model import Stack, StackCell
 from tappass_host.registry import LoadedProvider
-from tappass_host.sdk.claims import Verdict
+from tappass_host.sdk.claims import Strength, Verdict
 from tappass_host.sdk.facts import UNKNOWN, Answer, Query, Unknown
 from tappass_host.sdk.kit import world
 from tappass_host.sdk.kit.reference import reference
@@ -96,12 +96,24 @@ def _cells(plan: Plan) -> dict[str, StackCell]:
 
 
 def _cell(rows: Sequence[StatementCoverage], said: Mapping[str, Statement]) -> StackCell:
-    verdicts = [(said[row.id], _VERDICTS.get(row.verdict, "unenforceable")) for row in rows]
+    verdicts = [(said[row.id], _verdict(row.verdict)) for row in rows]
     restrictions, grants = tallies(verdicts)
+    places = [(said[row.id], _verdict(place.verdict)) for row in rows for place in row.places]
     return StackCell(
         verdict=worst(verdict for _, verdict in verdicts),
-        grade=grade(restrictions, grants),
+        strength=_strength(rows),
+        grade=grade(restrictions, grants, held=holds(places)),
         restrictions=restrictions,
         grants=grants,
         statements=tuple(msgspec.to_builtins(row) for row in rows),
     )
+
+
+def _verdict(verdict: str) -> Verdict:
+    """A gap is as open as a named cannot."""
+    return _VERDICTS.get(verdict, "unenforceable")
+
+
+def _strength(rows: Sequence[StatementCoverage]) -> Strength:
+    held = {place.strength for row in rows for place in row.places if place.verdict in _VERDICTS}
+    return "compulsory" if held == {"compulsory"} else "cooperative"
