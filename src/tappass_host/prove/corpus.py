@@ -1,5 +1,6 @@
 """Cases for each surface, made from what a policy says and from what no policy says."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -8,9 +9,10 @@ from tappass_host.policy import actions as a
 from tappass_host.policy.effective import EffectivePolicy, FsRule
 from tappass_host.policy.grammar.commands import CommandPattern
 from tappass_host.policy.grammar.domains import DomainRule
+from tappass_host.policy.model import McpServer
 from tappass_host.prove.cases import Case
 from tappass_host.prove.samples import calls_for
-from tappass_host.prove.world import World, below, canary_of, mark_of
+from tappass_host.prove.world import World, below, canary_of, mark_of, real_files
 
 # A folder no policy names, a host nobody grants (RFC 6761: never resolves outside a laboratory).
 FOREIGN_HOST: Final = "unlisted.test"
@@ -18,6 +20,7 @@ METADATA: Final = "169.254.169.254"
 HTTP: Final = 80
 # A host of the laboratory (TEST-NET-3): datagrams to it go out wherever they may.
 UDP_HOST: Final = "203.0.113.10"
+_MOST_HOSTS: Final = 24
 # A variable that the launcher has and no policy grants.
 STRAY_VARIABLE: Final = "TAPPASS_PROBE_STRAY"
 
@@ -54,6 +57,8 @@ def _files(policy: EffectivePolicy, world: World) -> Iterator[Case]:
     yield _file("read", outside, f"cat {short(world, outside)}", ("read", outside), f"canary<{outside}>")
     yield _write(world, str(world.outside))
     yield _file("read", "/etc/passwd", "cat /etc/passwd", ("read", "/etc/passwd"), "root:")
+    for path, mark in real_files(policy, world):
+        yield _file("read", path, f"cat {path}", ("read", path), mark)
     workspace = str(world.workspace)
     moved = (f"{workspace}/note.txt", f"{workspace}/renamed.txt")
     yield _moved(world, *moved)
@@ -107,21 +112,23 @@ def _connect(host: str, port: int) -> Case:
 
 
 def sample_hosts(policy: EffectivePolicy) -> list[tuple[str, int]]:
-    """A few hosts that the policy's own rules are about, and the apex beside each wildcard."""
+    """A host for each statement about names, and the apex beside each wildcard that is granted."""
     found: list[tuple[str, int]] = []
-    for rule in (*policy.net.allow[:4], *policy.net.deny[:3]):
+    told: set[str] = set()
+    for rule in (*policy.net.allow, *policy.net.deny):
         domain: DomainRule = rule.domain
-        host = f"a.{domain.host}" if domain.wildcard else domain.host
-        found.append((host, domain.port or HTTP))
-        if domain.wildcard:
-            found.append((domain.host, domain.port or HTTP))
+        if rule.statement not in told and len(told) < _MOST_HOSTS:
+            told.add(rule.statement)
+            found.append((f"a.{domain.host}" if domain.wildcard else domain.host, domain.port or HTTP))
+            if domain.wildcard and rule in policy.net.allow:
+                found.append((domain.host, domain.port or HTTP))
     return list(dict.fromkeys(found))
 
 
 def _environment(policy: EffectivePolicy) -> Iterator[Case]:
     if policy.doc.credentials is None:
         return
-    for name in (*policy.doc.credentials.hide_env[:2], STRAY_VARIABLE):
+    for name in (*policy.doc.credentials.hide_env, STRAY_VARIABLE):
         action = a.EnvRead(name=name)
         yield Case(f"exec/env/{name}", f"echo ${name}", "exec", (action,), ("env", name), f"value-of-{name}")
 
@@ -267,10 +274,19 @@ def _file_tool(world: World, name: str, path: str, mark: str = "") -> Case:
 
 
 def _mcp(policy: EffectivePolicy) -> Iterator[Case]:
-    if policy.doc.mcp is None:
-        return
-    for server in policy.doc.mcp.servers:
-        for tool in (*server.tools.allow, *server.tools.ask, *server.tools.deny, "unlisted_tool"):
-            action = a.McpCall(server=server.id, tool=tool)
-            title = f"mcp {server.id}.{tool}"
-            yield Case(f"tool/{title}", title, "tool", (action,), ("mcp", server.id, tool), f"mcp-{tool}")
+    """Every tool that the policy names of a local server, and one that it does not."""
+    for server in policy.doc.mcp.servers if policy.doc.mcp else ():
+        if server.transport.kind != "stdio":
+            continue
+        for tool in named_tools(server):
+            for args in calls_for(server.tools.constraints.get(tool, {})):
+                action = a.McpCall(server=server.id, tool=tool, args=args)
+                title = f"mcp {server.id}.{tool}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
+                attempt = ("mcp", server.id, tool, json.dumps(args))
+                yield Case(f"tool/{title}", title, "tool", (action,), attempt, f"mcp-{tool}")
+
+
+def named_tools(server: McpServer) -> list[str]:
+    """Tools that a server has to offer for the corpus."""
+    rules = server.tools
+    return [*dict.fromkeys((*rules.allow, *rules.ask, *rules.deny, *rules.constraints)), "unlisted_tool"]

@@ -4,6 +4,8 @@ Everything lies below one scratch folder, so nothing of the machine is written t
 that folder get something to be denied or granted; paths elsewhere are only ever read.
 """
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -112,3 +114,49 @@ def below(policy: EffectivePolicy, world: World, rules: tuple[FsRule, ...]) -> I
         added = said is not None and said.level == "runtime"
         if world.inside(path) and (not added or path.endswith(TRAMPOLINES)):
             yield rule, path
+
+
+def real_files(policy: EffectivePolicy, world: World) -> Iterator[tuple[str, str]]:
+    """For each rule about paths of the machine itself a file that can be read here, and a piece of it.
+
+    Not below the temporary folder: a ring may give its own.
+    """
+    for rule in (*policy.fs.grants, *policy.fs.denies):
+        said = policy.doc.provenance.get(rule.statement)
+        if (
+            rule.path.is_glob
+            or world.inside(str(rule.path))
+            or (said is not None and said.level == "runtime")
+        ):
+            continue
+        found = _readable(str(rule.path))
+        if found is not None:
+            yield found
+
+
+def _is_temporary(path: str) -> bool:
+    return Path(path).is_relative_to(tempfile.gettempdir())
+
+
+def _readable(path: str) -> tuple[str, str] | None:
+    """A small text file at or below a path, and a piece of it that is long enough to be recognised."""
+    for count, place in enumerate([path] if Path(path).is_file() else _below(path)):
+        if count > _MOST_LOOKED_AT:
+            return None
+        try:
+            text = Path(place).read_text(encoding="utf-8")[:_PIECE]
+        except (OSError, UnicodeDecodeError):
+            continue
+        if len(text.strip()) >= _RECOGNISED:
+            return place, text.strip()[:_RECOGNISED]
+    return None
+
+
+def _below(folder: str) -> Iterator[str]:
+    for above, _folders, files in os.walk(folder):
+        yield from (f"{above}/{name}" for name in sorted(files) if not Path(above, name).is_symlink())
+
+
+_MOST_LOOKED_AT: Final = 2_000
+_PIECE: Final = 4096
+_RECOGNISED: Final = 16

@@ -4,7 +4,7 @@ The program runs as rendered: its managed settings at /etc/claude-code, its laun
 around it, its requests over TLS through the egress proxy to a model that asks for one call after another.
 """
 
-import os
+import json
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from tappass_host.compiler.plan import UsePlan
 from tappass_host.policy import actions as a
 from tappass_host.prove.cases import Case
 from tappass_host.prove.certificate import write_certificate
-from tappass_host.prove.corpus import tool_cases
+from tappass_host.prove.corpus import named_tools, tool_cases
 from tappass_host.prove.drivers.claude_code import read_session
 from tappass_host.prove.drivers.verdict import Verdict
 from tappass_host.prove.lab import MODEL_HOST, Command, Lab
@@ -34,19 +34,14 @@ _ABSENT: Final = ("No such file", "does not exist", "command not found", "ENOTDI
 
 
 def cases(use: UsePlan, world: World) -> list[Case]:
-    """The cases of this target. Servers that are not installed here cannot be tried."""
-    installed = (
-        {s.id for s in use.policy.mcp_servers.values() if os.access(s.transport.argv[:1][0], os.X_OK)}
-        if (use.policy.mcp_servers)
-        else set()
-    )
-    return [c for c in tool_cases(use.policy, world) if c.attempt[0] != "mcp" or c.attempt[1] in installed]
+    """The cases of this target."""
+    return tool_cases(use.policy, world)
 
 
 def with_policy(stage: Stage, use: UsePlan, tried: Sequence[Case], lab: Lab) -> list[Outcome]:
     """Try the cases under everything that was rendered."""
     command = stage.command(use.id, *_HEADLESS, env=_ENV, cwd=use.target.paths["workspace"])
-    verdicts = _drive(lab, [*stage.services(), command], tried)
+    verdicts = _drive(lab, [*stage.services(), command], tried, use)
     return [_outcome(v, c, use) for v, c in zip(verdicts, tried, strict=True)]
 
 
@@ -55,18 +50,20 @@ def without_policy(stage: Stage, use: UsePlan, tried: Sequence[Case], lab: Lab) 
     launch = stage.plan.launches[use.id]
     program = next(str(part) for part in (launch.program, *launch.args) if str(part).endswith("claude"))
     env = {"HOME": use.target.paths["home"], "PATH": "/usr/bin:/bin", **_ENV, "IS_SANDBOX": "1"}
-    argv = (program, *_HEADLESS, "--dangerously-skip-permissions")
+    servers = ("--mcp-config", str(stage.path(use.id, "mcp"))) if use.policy.doc.mcp else ()
+    argv = (program, *_HEADLESS, "--dangerously-skip-permissions", *servers)
     command = Command(argv=argv, env=env, cwd=use.target.paths["workspace"])
-    verdicts = _drive(lab._replace(binds={}), [command], tried)
+    verdicts = _drive(lab._replace(binds={}), [command], tried, use)
     return [_outcome(v, c, use) for v, c in zip(verdicts, tried, strict=True)]
 
 
 # The scripted model takes any key, and a refused connection would be retried for minutes.
 _ENV: Final = {"ANTHROPIC_API_KEY": "scripted", "CLAUDE_CODE_MAX_RETRIES": "1"}
+_SERVER: Final = Path(__file__).with_name("mcp_server.py")
 _CA_PATH: Final = "/etc/ssl/certs/ca-certificates.crt"
 
 
-def _drive(lab: Lab, commands: Iterable[Command], tried: Sequence[Case]) -> list[Verdict]:
+def _drive(lab: Lab, commands: Iterable[Command], tried: Sequence[Case], use: UsePlan) -> list[Verdict]:
     script = [_call(case) for case in tried]
     with tempfile.TemporaryDirectory(prefix="tappass-model-") as scratch:
         folder = Path(scratch)
@@ -76,7 +73,7 @@ def _drive(lab: Lab, commands: Iterable[Command], tried: Sequence[Case]) -> list
             env = {**last.env, "NODE_EXTRA_CA_CERTS": _CA_PATH}
             last = last._replace(env=env, timeout=_SECONDS)
             place = lab._replace(
-                binds={**lab.binds, _CA_PATH: authority},
+                binds={**lab.binds, **_servers(use, folder), _CA_PATH: authority},
                 model_socket=folder / "model.sock",
                 certificate=certificate,
             )
@@ -84,10 +81,23 @@ def _drive(lab: Lab, commands: Iterable[Command], tried: Sequence[Case]) -> list
             return read_session(script, done, model).verdicts
 
 
+def _servers(use: UsePlan, folder: Path) -> dict[str, Path]:
+    """Where the policy says a local MCP server is, one of ours stands: it offers what the policy names."""
+    found = {}
+    for server in use.policy.mcp_servers.values():
+        if server.transport.kind == "stdio":
+            script = folder / f"{server.id}.py"
+            head = f"#!/usr/bin/python3 -IS\nTOOLS = {named_tools(server)!r}\n"
+            script.write_text(head + _SERVER.read_text(encoding="utf-8"), encoding="utf-8")
+            script.chmod(0o755)
+            found[server.transport.argv[0]] = script
+    return found
+
+
 def _call(case: Case) -> ToolCall:
     kind, name, *rest = case.attempt
     if kind == "mcp":
-        return ToolCall(f"mcp__{name}__{rest[0]}", {})
+        return ToolCall(f"mcp__{name}__{rest[0]}", json.loads(rest[1]))
     arguments: dict[str, Any] = {_ARGUMENT[name]: rest[0]}
     if name == "Write":
         arguments["content"] = case.id
