@@ -46,8 +46,10 @@ def _forwards(out: Out, plan: "Plan", text: str) -> None:
     found = [e for name in _matching(plan, text) if (e := explain_statement(plan, name)) is not None]
 
     def show() -> None:
-        for each in found:
+        for each in found[:_MOST]:
             _explanation(out, each)
+        if len(found) > _MOST:
+            out.note(f"and {len(found) - _MOST} more: give more of the id")
 
     out.result(lambda: {"statements": found}, show)
 
@@ -63,8 +65,6 @@ def _matching(plan: "Plan", text: str) -> list[str]:
         near = get_close_matches(text, ids, n=1)
         remedy = f"did you mean {near[0]}?" if near else "tappass coverage --all lists all statements"
         raise PolicyError(f"no statement {text}", remedy=remedy)
-    if len(found) > _MOST:
-        raise PolicyError(f"{len(found)} statements hold {text!r}", remedy="give more of the id")
     return found
 
 

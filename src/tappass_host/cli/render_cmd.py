@@ -66,6 +66,7 @@ def _compare(out: Out, folder: Path, files: Mapping[str, File]) -> int:
     return FINDINGS if found else 0
 
 
+_SHOWN = 3
 _DIFF_STYLES = {"+": ("green",), "-": ("red",), "@": ("cyan",)}
 
 
@@ -103,8 +104,10 @@ def _text(out: Out, ground: Ground, plan: "Plan", folder: Path, files: Mapping[s
         out.note(f"stricter  {rewrite.statement} -> {', '.join(rewrite.by)}")
     for warning in plan.warnings:
         out.note(f"warning   {warning}")
-    for asked in plan.asked:
+    for asked in plan.asked[:_SHOWN]:
         out.note(f"asked     {asked.use}: {asked.kind} {asked.arg}")
+    if len(plan.asked) > _SHOWN:
+        out.note(f"asked     and {len(plan.asked) - _SHOWN} more questions, all of them in {PLAN_FILE}")
     if ground.runtime.digest not in document.policy.runtimes.values():
         out.note(f"warning   no host will take it: the policy does not list Runtime {ground.runtime.digest}")
     if not plan.final:
