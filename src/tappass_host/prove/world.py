@@ -122,14 +122,11 @@ def real_files(policy: EffectivePolicy, world: World) -> Iterator[tuple[str, str
     Not below the temporary folder: a ring may give its own.
     """
     for rule in (*policy.fs.grants, *policy.fs.denies):
-        said = policy.doc.provenance.get(rule.statement)
-        if (
-            rule.path.is_glob
-            or world.inside(str(rule.path))
-            or (said is not None and said.level == "runtime")
-        ):
+        path, said = str(rule.path), policy.doc.provenance.get(rule.statement)
+        added = said is not None and said.level == "runtime"
+        if rule.path.is_glob or added or world.inside(path) or _is_temporary(path):
             continue
-        found = _readable(str(rule.path))
+        found = _readable(path)
         if found is not None:
             yield found
 
