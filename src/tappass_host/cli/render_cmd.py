@@ -26,19 +26,22 @@ if TYPE_CHECKING:
 )
 @plan_options
 @click.option(
-    "--out", "-o", "target", metavar="FOLDER", help="Write the files there, by root and path, and plan.json."
+    "--out",
+    "-o",
+    "target",
+    required=True,
+    metavar="FOLDER",
+    help="Write the files there, by root and path, and plan.json.",
 )
 @click.option("--diff", is_flag=True, help="Only compare with what is in --out; exit code 1 if it differs.")
 @click.option("--allow-gaps", is_flag=True, help="Render even what the Runtime's on_gap would refuse.")
-def render(out: Out, *, target: str | None, diff: bool, allow_gaps: bool, **named: Any) -> int:
+def render(out: Out, *, target: str, diff: bool, allow_gaps: bool, **named: Any) -> int:
     """Turn a policy into the targets' own configuration.
 
     The policy may be a Compiled Policy or an envelope, which is verified first; hosts take only envelopes.
     Files lie in the folder by logical root and path (etc/, home/, state/, ...), with plan.json beside them.
     On any error nothing is written.
     """
-    if target is None:
-        raise click.UsageError("missing option '--out'", click.get_current_context())
     ground = prepare(Request(**named))
     plan = compile_plan(ground, refuse_gaps=not allow_gaps)
     files, folder = files_of(plan), Path(target)
