@@ -57,6 +57,7 @@ class Builder:
         self._lowered: list[_Lowered] = []
         self._needs: list[Need] = []
         self._offers: list[Endpoint] = []
+        self._known_answerable: dict[tuple[str, tuple[Surface, ...]], tuple[Surface, ...]] = {}
 
     def ask(self, kind: str, arg: str) -> Answer | Unknown:
         """Ask the host; `UNKNOWN` if it has not answered, and then it is asked."""
@@ -201,17 +202,22 @@ class Builder:
 
     def _answerable(self, statement: Statement) -> tuple[Surface, ...]:
         """Surfaces on which this provider has to say something about the statement."""
-        mine = set(self.info.covers.get(statement.aspect, ()))
-        return tuple(s for s in statement.surfaces if s in mine or self._excuse(statement, s) is not None)
+        # Alike for all statements of a field, of which a policy has hundreds.
+        key = statement.field, statement.surfaces
+        if key not in self._known_answerable:
+            mine = self.info.covers.get(statement.aspect, ())
+            self._known_answerable[key] = tuple(
+                s for s in statement.surfaces if s in mine or self._excuse(statement.field, s) is not None
+            )
+        return self._known_answerable[key]
 
-    def _excuse(self, statement: Statement, surface: Surface) -> str | None:
-        cannot = self.info.cannot
-        field, aspect = statement.field, statement.aspect
+    def _excuse(self, field: str, surface: Surface) -> str | None:
+        cannot, aspect = self.info.cannot, field.partition(".")[0]
         keys = (f"{field}@{surface}", field, f"{aspect}@{surface}", aspect, f"@{surface}")
         return next((cannot[key] for key in keys if key in cannot), None)
 
     def _why(self, statement: Statement, surface: Surface) -> str:
-        excuse = self._excuse(statement, surface)
+        excuse = self._excuse(statement.field, surface)
         if excuse is None and self._observing:
             return REASON
         if excuse is None:

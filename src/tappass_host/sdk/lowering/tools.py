@@ -6,6 +6,7 @@ looks through: the others are denied whole (`stricter`) wherever something would
 """
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from tappass_host.policy.effective import EffectivePolicy, FsRule, ToolEntry
@@ -190,7 +191,7 @@ class _Lowering:
         if not origins or not self._shell_is_open():
             return
         for wrapper in self.f.wrappers:
-            if not self._granted(wrapper):
+            if wrapper not in self._granted:
                 pattern = CommandPattern((wrapper,), prefix=True)
                 yield Item("deny", ToolRule("Bash", pattern), origins, "stricter")
 
@@ -201,16 +202,18 @@ class _Lowering:
         )
         return bare or self.node.default != "deny"
 
-    def _granted(self, wrapper: str) -> bool:
-        specs = [e.rule.spec for e in (*self.index.allow, *self.index.ask) if _names_command(e.rule)]
-        return any(isinstance(s, CommandPattern) and base_name(s.words[0]) == wrapper for s in specs)
+    @cached_property
+    def _granted(self) -> tuple[str, ...]:
+        """Wrappers that the policy itself lets run."""
+        specs = (e.rule.spec for e in (*self.index.allow, *self.index.ask))
+        names = {base_name(s.words[0]) for s in specs if isinstance(s, CommandPattern)}
+        return tuple(wrapper for wrapper in self.f.wrappers if wrapper in names)
 
     def _hole(self, rule: ToolRule) -> str:
         """A wrapper that the policy itself allows cannot be closed; what runs inside it is not seen."""
-        if not _names_command(rule):
+        if not _names_command(rule) or not self._granted:
             return ""
-        open_ = [w for w in self.f.wrappers if self._granted(w)]
-        return NOT_SEEN.format(", ".join(open_)) if open_ else ""
+        return NOT_SEEN.format(", ".join(self._granted))
 
     # What only a decision service holds.
 
