@@ -47,7 +47,7 @@ def new(out: Out, *, name: str, org: str | None, root_expires_in: int) -> None:
 
     def text() -> None:
         out.status("key", f"{name}  {home.key_file(name)}", "ok")
-        out.line(f"          {key.public.text}")
+        out.line(f"  {key.public.text}")
         if root:
             out.status("root", f"{org}  {root}", "ok")
             out.note(f"Enrol hosts with {root}; keep {home.key_file(f'{org}-root')} offline.")
