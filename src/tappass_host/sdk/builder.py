@@ -140,12 +140,12 @@ class Builder:
         found: dict[tuple[str, str], Claim] = {}
         copies: list[_Copy] = []
         for item, reach in self._lowered:
+            if item.under:
+                copies += [(statement, item, reach) for statement in item.origins]
+                continue
             claim = self._claim(item, reach)
             for statement in item.origins:
-                if item.under:
-                    copies.append((statement, item, reach))
-                else:
-                    _keep_worst(found, claim._replace(statement=statement))
+                _keep_worst(found, claim._replace(statement=statement))
         for statement, item, reach in _outermost_first(copies):
             _keep_worst(found, _copied(found, statement, item, reach))
         self._check_known(found)
@@ -203,7 +203,7 @@ class Builder:
     def _answerable(self, statement: Statement) -> tuple[Surface, ...]:
         """Surfaces on which this provider has to say something about the statement."""
         # Alike for all statements of a field, of which a policy has hundreds.
-        key = statement.field, statement.surfaces
+        key = statement.field, statement.on
         if key not in self._known_answerable:
             mine = self.info.covers.get(statement.aspect, ())
             self._known_answerable[key] = tuple(
