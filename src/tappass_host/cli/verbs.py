@@ -77,7 +77,7 @@ PROVIDER: Final = Verbs(
     {
         "list": Entry("provider_cmd:list_", "List every provider there is, broken ones too", "Use"),
         "show": Entry("provider_cmd:show", "Show what one provider can and cannot hold", "Use"),
-        "matrix": Entry("provider_matrix:matrix", "Compare providers: aspect, verdict, proof", "Use"),
+        "matrix": Entry("matrix_cmd:matrix", "Compare providers: aspect, verdict, proof", "Use"),
         "lock": Entry("provider_lock:lock", "Agree to providers as they are now", "Use"),
         "new": Entry("provider_new:new", "Start a provider in a package of its own", "Write"),
         "dev": Entry("provider_dev:dev", "Check a provider again whenever its files change", "Write"),

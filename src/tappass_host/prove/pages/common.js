@@ -1,0 +1,106 @@
+"use strict";
+const data = JSON.parse(document.getElementById("data").textContent);
+const dialog = document.getElementById("detail");
+
+// Text only ever becomes a text node; characters that fake what a line says are shown as escapes.
+const printable = (text) =>
+  String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}]/gu, (c) =>
+    c === "\n" ? " " : "\\u" + c.codePointAt(0).toString(16).padStart(4, "0"));
+
+function el(tag, props, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props || {})) {
+    if (value !== undefined && value !== "") node.setAttribute(name, value);
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child !== null && child !== undefined && child !== "") {
+      node.append(child instanceof Node ? child : printable(child));
+    }
+  }
+  return node;
+}
+
+const badge = (text, kind, title) => el("span", { class: `badge ${kind || text}`, title }, text);
+const code = (text) => el("code", {}, text);
+const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+// Only the web's own two schemes become links: a page of somebody else's words must not run anything.
+function link(url, text) {
+  return /^https?:\/\//i.test(url)
+    ? el("a", { href: url, rel: "noopener noreferrer", target: "_blank" }, text || url)
+    : document.createTextNode(printable(url));
+}
+
+function facts(pairs) {
+  const shown = pairs.filter(([, value]) => value && (!Array.isArray(value) || value.length));
+  return el("dl", { class: "facts" }, shown.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+}
+
+let opener = null;
+
+function open(title, subtitle, chips, body, key) {
+  const close = el("button", { class: "close", type: "button", "aria-label": "Close" }, "\u00d7");
+  close.addEventListener("click", () => dialog.close());
+  dialog.replaceChildren(
+    el("div", { class: "head" },
+      el("div", { class: "grow" },
+        el("h2", { id: "detail-title" }, title),
+        el("p", { class: "soft" }, subtitle),
+        el("div", { class: "chips" }, chips)),
+      close),
+    el("div", { class: "scroll", tabindex: "0" }, body));
+  if (!dialog.open) {
+    opener = document.activeElement;
+    dialog.showModal();
+  }
+  close.focus();
+  if (key) history.replaceState(null, "", "#" + key);
+}
+
+dialog.addEventListener("close", () => {
+  history.replaceState(null, "", location.pathname + location.search);
+  if (opener) opener.focus();
+});
+// A click beside the dialog is a click on it, not on anything in it.
+dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+
+function groups(items, keyOf) {
+  const found = new Map();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (!found.has(key)) found.set(key, []);
+    found.get(key).push(item);
+  }
+  return [...found.values()];
+}
+
+function locators(found) {
+  if (!found.length) return null;
+  const list = el("ul", { class: "codes" }, found.map((each) => el("li", {}, code(each))));
+  return found.length <= 4
+    ? list
+    : el("details", {}, el("summary", {}, plural(found.length, "native line")), list);
+}
+
+function evidence(claim) {
+  if (!claim.url) return null;
+  const read = [claim.date && `read ${claim.date}`, claim.versions && claim.versions.length && `tried on ${claim.versions.join(", ")}`];
+  return el("small", {}, "Evidence: ", link(claim.url), ` ${read.filter(Boolean).join(", ")}`);
+}
+
+// Where a statement bites: one line for each surface of each target. All of `some` have the same places.
+function places(some) {
+  const all = some[0].places || [];
+  const found = groups(all, (p) => JSON.stringify([p.use, p.verdict, p.by, p.reach, p.reason]));
+  return [
+    found.map((same) => {
+      const first = same[0];
+      const by = first.by ? `held by ${first.by} at ${first.reach}, ${first.strength}` : "held by nobody";
+      return el("div", {},
+        el("small", {}, badge(first.verdict), ` ${first.use} (${same.map((p) => p.surface).join(", ")}): `,
+          first.verdict === "enforced" || first.verdict === "partial" ? by : "", first.reason ? ` ${first.reason}` : ""),
+        evidence(first));
+    }),
+    locators([...new Set(some.flatMap((s) => (s.places || []).flatMap((p) => p.locators || [])))]),
+  ];
+}
