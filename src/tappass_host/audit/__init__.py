@@ -1,0 +1,1 @@
+"""Audit records: canonical JSON Lines in a hash chain, with signed checkpoints."""

@@ -1,0 +1,1 @@
+"""Enforcement inside Python programs whose frameworks have no configuration to render."""

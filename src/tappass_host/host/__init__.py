@@ -1,0 +1,1 @@
+"""The supervisor on a machine: verify, bind, apply, watch, expire."""

@@ -1,8 +1,8 @@
 """The monty engine: pydantic-monty, a Python interpreter in Rust whose code runs in a worker process.
 
-Written against the 1.4 API (https://pypi.org/project/pydantic-monty/1.4.0/, read 2026-11). The worker starts
-with nothing and suspends for everything: each call of an unknown function, look-up of an unknown name,
-file operation, sleep and unknown import arrives here as a snapshot and is answered or refused.
+Written against the API of pydantic-monty 1.4.0, read 2026-11. The worker starts with nothing and suspends for
+everything: each call of an unknown function, look-up of an unknown name, file operation, sleep and unknown
+import arrives here as a snapshot and is answered or refused.
 
 Snapshots are answered and thrown away. `load_session` and `load_snapshot` are never used: a dump carries its
 own limits and is not signed, so loading one could revive the limits of an older policy.
