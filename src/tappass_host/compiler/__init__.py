@@ -1,1 +1,1 @@
-"""The Runtime compiler: a policy and a recipe of targets to one plan, with an account of every statement. Pure."""
+"""The Runtime compiler: a policy and a recipe of targets to one plan, and an account of it all. Pure."""

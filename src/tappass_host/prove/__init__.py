@@ -1,4 +1,4 @@
-"""Proof on real targets: an action corpus, a scripted model, probes, controls, and recordings that are replayed.
+"""Proof on real targets: action corpus, scripted model, probes, controls, and recordings that are replayed.
 
 It ships with the package, so that operators prove on their own machines what a matrix says of others.
 """
