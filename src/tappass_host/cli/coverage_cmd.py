@@ -59,9 +59,8 @@ def coverage(
     accepts that.
     """
     ground = prepare(Request(**named))
-    with out.progress("compiling"):
-        found = compile_plan(ground, refuse_gaps=False).coverage
-    suggestions = _suggest(ground) if suggesting else ()
+    found = compile_plan(ground, refuse_gaps=False).coverage
+    suggestions = _suggest(out, ground) if suggesting else ()
     controls = _controls(ground, found) if by_control else None
 
     def answer() -> object:
@@ -89,12 +88,14 @@ def coverage(
     return FINDINGS if fail_on and failed else 0
 
 
-def _suggest(ground: Ground) -> "tuple[Suggestion, ...]":
+def _suggest(out: Out, ground: Ground) -> "tuple[Suggestion, ...]":
     from tappass_host.compiler.suggest import suggest
 
     around = surroundings_of(ground)
     subject = (ground.bound, ground.runtime.recipe, ground.providers, ground.capabilities)
-    return suggest(*subject, surroundings=around)
+    with out.progress("trying") as progress:
+        progress.announce("every provider of a free position")
+        return suggest(*subject, surroundings=around)
 
 
 def _controls(ground: Ground, found: "Coverage") -> "dict[str, tuple[StatementCoverage, ...]]":

@@ -12,6 +12,7 @@ from tappass_host.cli.clock import now
 from tappass_host.cli.files import read
 from tappass_host.cli.locks import lock_for
 from tappass_host.cli.options import PAIR, param_option
+from tappass_host.cli.places import locate
 from tappass_host.cli.policies import Document, load_policy
 from tappass_host.cli.registered import Registered
 from tappass_host.cli.runtimes import Runtime, only_runtime, runtime_of
@@ -135,11 +136,17 @@ def compile_plan(ground: Ground, *, refuse_gaps: bool = True) -> "Plan":
 
     subject = (ground.bound, ground.runtime.recipe, ground.providers, ground.capabilities)
     around, digest = surroundings_of(ground), ground.document.digest
-    if ground.answer is None:
-        return compile_runtime(*subject, surroundings=around, policy_digest=digest, refuse_gaps=refuse_gaps)
-    return compile_until_settled(
-        ground.answer, *subject, surroundings=around, policy_digest=digest, refuse_gaps=refuse_gaps
-    )
+    try:
+        if ground.answer is None:
+            return compile_runtime(
+                *subject, surroundings=around, policy_digest=digest, refuse_gaps=refuse_gaps
+            )
+        return compile_until_settled(
+            ground.answer, *subject, surroundings=around, policy_digest=digest, refuse_gaps=refuse_gaps
+        )
+    except RecipeError as error:
+        file = ground.runtime.file
+        raise locate(error, read(file), file) if file else error from None
 
 
 def surroundings_of(ground: Ground) -> "Surroundings":

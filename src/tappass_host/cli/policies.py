@@ -4,9 +4,10 @@ from functools import cached_property
 from typing import Literal
 
 from tappass_host.cli.files import name_of, read
+from tappass_host.cli.places import locate
 from tappass_host.policy.canonical import digest
 from tappass_host.policy.decode import policy_of
-from tappass_host.policy.errors import EnvelopeError
+from tappass_host.policy.errors import EnvelopeError, PolicyError
 from tappass_host.policy.model import Policy
 from tappass_host.policy.wire import MAX_BYTES, strict_json
 
@@ -45,7 +46,11 @@ class Document:
         Raises:
             WireError, SchemaError, GrammarError, PolicyError: it is none, at the place that says so.
         """
-        return policy_of(self.json, source=self.source)
+        try:
+            return policy_of(self.json, source=self.source)
+        except PolicyError as error:
+            # In an envelope the policy is base64: there is no line to point at.
+            raise locate(error, self.payload, self.source) if self.form == "compiled" else error from None
 
     @property
     def digest(self) -> str:

@@ -13,6 +13,7 @@ class Registered(Mapping[str, "LoadedProvider"]):
 
     def __init__(self, lock: "Lock | None" = None) -> None:
         self._lock = lock
+        self._loaded: dict[str, LoadedProvider] = {}
 
     def __getitem__(self, name: str) -> "LoadedProvider":
         """Import one provider.
@@ -38,6 +39,8 @@ class Registered(Mapping[str, "LoadedProvider"]):
         return self._load(name)
 
     def _load(self, name: str) -> "LoadedProvider":
-        from tappass_host import registry
+        if name not in self._loaded:
+            from tappass_host import registry
 
-        return registry.get(name, lock=self._lock)
+            self._loaded[name] = registry.get(name, lock=self._lock)
+        return self._loaded[name]

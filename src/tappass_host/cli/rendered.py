@@ -1,7 +1,6 @@
 """A plan as files: which there are, writing them all or none, and comparing them with what is there."""
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -104,7 +103,7 @@ def write_files(folder: Path, files: Mapping[str, File]) -> None:
     except OSError as error:
         raise FileError(f"cannot be written: {error.strerror}", source=str(folder)) from None
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        _remove(beside)
 
 
 def _check_ours(folder: Path) -> None:
@@ -136,7 +135,15 @@ def _swap(beside: Path, folder: Path) -> None:
     except OSError:
         old.rename(folder)
         raise
-    shutil.rmtree(old)
+    _remove(old)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        # Loading it takes longer than all the writing; most runs have nothing to remove.
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def differences(folder: Path, files: Mapping[str, File]) -> Iterator[tuple[str, list[str]]]:

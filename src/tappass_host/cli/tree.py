@@ -16,6 +16,7 @@ from tappass_host.cli.output import Out
 _COMMON: Final = ("as_json", "debug")
 # Columns of an example, with its indent and a backslash within 80.
 _EXAMPLE: Final = 74
+_FILES: Final = re.compile(r"FILE|FOLDER|^(OLD|NEW)$")
 HELP_NAMES: Final = ["-h", "--help"]
 
 
@@ -56,6 +57,10 @@ class Verb(click.Command):
     def __init__(self, *args: Any, examples: Sequence[str], **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.examples = tuple(examples)
+        for param in self.params:
+            # The shell completes file names for whatever is called a file.
+            if _FILES.search(param.metavar or "") and param.type is click.STRING:
+                param.type = click.Path(allow_dash=True)
         self.params += [
             click.Option(["--json", "as_json"], is_flag=True, help="Print the answer as one JSON document."),
             click.Option(["--debug"], is_flag=True, help="Show the traceback of an internal error."),
