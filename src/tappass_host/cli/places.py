@@ -10,7 +10,7 @@ _LINE = re.compile(r":[1-9][0-9]*$")
 def locate(error: TappassError, data: bytes, source: str) -> TappassError:
     """Add line and column to a refusal that names a place in `data` by pointer only.
 
-    JSON is read as the YAML that it is, since that reader keeps places. What it cannot read keeps the pointer.
+    JSON is read as the YAML that it is, since that reader keeps places; what it cannot read has none.
     """
     from tappass_host.policy.marked import parse_yaml
 
