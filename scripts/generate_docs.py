@@ -1,15 +1,35 @@
-"""Writes the pages of `docs/` that are generated, or with --check says which are out of date."""
+"""Writes the pages that are generated, or with --check says which are out of date."""
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import changelog
 import docs_cli
+import docs_matrix
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PAGES: dict[str, Callable[[], str]] = {"docs/cli.md": docs_cli.page}
+
+
+def said(*words: str) -> str:
+    """What the command `tappass` prints."""
+    command = [sys.executable, "-m", "tappass_host.cli.main", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def changes() -> str:
+    """The changelog with the fragments that wait for a release."""
+    return changelog.unreleased(_read("CHANGELOG.md"), changelog.fragments(REPOSITORY / "changelog.d"))
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/cli.md": docs_cli.page,
+    "docs/spec/compiled-policy.schema.json": lambda: said("policy", "schema"),
+    "CHANGELOG.md": changes,
+}
 
 
 def stale() -> list[str]:
