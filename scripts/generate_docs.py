@@ -27,6 +27,7 @@ def changes() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/cli.md": docs_cli.page,
+    "docs/matrix.md": docs_matrix.page,
     "docs/spec/compiled-policy.schema.json": lambda: said("policy", "schema"),
     "CHANGELOG.md": changes,
 }

@@ -1,6 +1,6 @@
 """The matrix as a page: one file that searches, filters and shows what is behind each cell."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final, get_args
 
@@ -189,13 +189,13 @@ def _footer(matrix: Matrix) -> str:
 
 
 def _legend() -> Iterator[str]:
-    yield _words("What a cell says", {key: word.means for key, word in GRADES.items()})
-    yield _words("How that is known", {**PROOFS})
-    yield _words("Who holds it", _STRENGTHS)
+    yield _words("What a cell says", ((key, word.means) for key, word in GRADES.items()))
+    yield _words("How that is known", PROOFS.items())
+    yield _words("Who holds it", _STRENGTHS.items())
 
 
-def _words(heading: str, means: Mapping[str, str]) -> str:
-    lines = (f"<li>{_badge(name)} <span>{escaped(said)}</span></li>" for name, said in means.items())
+def _words(heading: str, means: Iterable[tuple[str, str]]) -> str:
+    lines = (f"<li>{_badge(name)} <span>{escaped(said)}</span></li>" for name, said in means)
     return f'<h2>{heading}</h2><ul class="legend">{"".join(lines)}</ul>'
 
 
