@@ -9,7 +9,7 @@ import pytest
 def test_sign_and_verify(run, signed):
     ran = run("verify", signed)
     assert ran.code == 0
-    assert "1 of 1 needed, root of acme v1" in ran.out
+    assert "1 of 1 needed, by sha256:" in ran.out
     document = run("verify", signed, "--json").json
     assert document["verified"] is True
     assert document["not_checked"] == ["Runtime", "sandbox"]

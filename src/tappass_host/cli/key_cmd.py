@@ -30,11 +30,10 @@ def new(out: Out, *, name: str, org: str | None, root_expires_in: int) -> None:
     and freshness statements. The root is signed by a key of its own, ORG-root: keep that one offline, it is
     needed only to rotate keys. Without --org the root is made when the key signs its first policy.
     """
-    key = home.fresh_key(name)
-    home.store_key(name, key)
-    root = None
+    key, root = home.fresh_key(name), None
     if org and not home.root_files(org):
         root = first_root(org, key, expires_at=issue_time() + root_expires_in)
+    home.store_key(name, key)
 
     def answer() -> object:
         return {

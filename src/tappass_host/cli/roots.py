@@ -22,12 +22,13 @@ def first_root(org_id: str, key: "PrivateKey", *, expires_at: int) -> Path:
     """Make the root of an organisation, with a root key of its own, and pin it.
 
     Raises:
-        FileError: there is a key or a root of that name already.
+        FileError: it cannot be written.
     """
     from tappass_host.policy.trust.root import KeyEntry, RoleEntry, Roles, RootDocument
 
-    guardian_name = root_key_name(org_id)
-    guardian = home.fresh_key(guardian_name)
+    name = root_key_name(org_id)
+    known = name in home.key_names()
+    guardian = home.load_key(name) if known else home.fresh_key(name)
     signs = RoleEntry(keys=(KeyEntry(public=key.public.text),), threshold=1)
     document = RootDocument(
         schema="tappass.root/v1",
@@ -40,7 +41,8 @@ def first_root(org_id: str, key: "PrivateKey", *, expires_at: int) -> Path:
             freshness=signs,
         ),
     )
-    home.store_key(guardian_name, guardian)
+    if not known:
+        home.store_key(name, guardian)
     return home.save_root(org_id, 1, sign_root(document, [guardian]))
 
 

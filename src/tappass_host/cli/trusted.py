@@ -7,6 +7,8 @@ what was left out is taken from the policy itself, and reported as not checked.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from tappass_host.cli.policies import Document
 from tappass_host.policy.errors import EnvelopeError, TrustError
 from tappass_host.policy.trust.audience import Host
@@ -96,21 +98,7 @@ def require_envelope(document: Document) -> None:
 
 
 def _check_bearer(head: Head, root: Root, bearer: Bearer) -> None:
-    host = bearer.host(head, root.org_id)
     if not head.runtimes and bearer.runtime_digest is None:
         # No host would take it, but whoever only asks about signatures gets an answer about those.
-        host = _with_any_runtime(host)
-        head = _with_runtime(head)
-    check_head(head, root, host)
-
-
-def _with_any_runtime(host: Host) -> Host:
-    from msgspec.structs import replace
-
-    return replace(host, runtime_digest="any")
-
-
-def _with_runtime(head: Head) -> Head:
-    from msgspec.structs import replace
-
-    return replace(head, runtimes={"any": "any"})
+        head = replace(head, runtimes={"": ""})
+    check_head(head, root, bearer.host(head, root.org_id))

@@ -13,6 +13,9 @@ from tappass_host.cli.tree import verb
 from tappass_host.cli.trusted import Bearer, Vouched, require_envelope, vouch
 from tappass_host.policy.trust.root import Root
 
+# Of a digest, `sha256:` and as many digits as a person compares.
+_SHORT = 23
+
 
 @verb(
     "verify",
@@ -86,11 +89,10 @@ def _say(
     head, signed = vouched.head, vouched.signed
 
     def text() -> None:
-        out.status("policy", f"{title(document.policy)}, {signed.digest[:19]}...", "ok")
-        needed = root.roles["policy"].threshold
-        out.status(
-            "signed", f"{len(signed.key_ids)} of {needed} needed, root of {root.org_id} v{root.version}", "ok"
-        )
+        out.status("policy", f"{title(document.policy)}, {signed.digest[:_SHORT]}", "ok")
+        needed, keys = root.roles["policy"].threshold, ", ".join(k[:_SHORT] for k in signed.key_ids)
+        out.status("signed", f"{len(signed.key_ids)} of {needed} needed, by {keys}", "ok")
+        out.status("root", f"{root.org_id} v{root.version}", "ok")
         out.status("valid", f"until {until(head.expires_at, at=when)}", "ok")
         if unchecked:
             out.note(f"Not checked: {', '.join(unchecked)}.")
