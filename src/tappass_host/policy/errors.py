@@ -83,6 +83,12 @@ class MissingTargetError(TappassError):
     exit_code = 4
 
 
+class AuditError(TappassError):
+    """The audit log cannot be written or continued; what was to be recorded must not happen."""
+
+    exit_code = 4
+
+
 class TrustError(TappassError):
     """Verification refused the envelope; nothing was written."""
 
