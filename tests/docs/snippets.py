@@ -59,9 +59,16 @@ def run_page(page: Path, folder: Path) -> int:
     Raises:
         AssertionError: a command or a doctest did something else than the page says.
     """
-    session = Session(page, folder)
-    for block in blocks(page.read_text()):
-        session.run(block)
+    __tracebackhide__ = True
+    session, path, modules = Session(page, folder), list(sys.path), set(sys.modules)
+    try:
+        for block in blocks(page.read_text()):
+            session.run(block)
+    finally:
+        sys.path[:] = path
+        for name in set(sys.modules) - modules:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
+                del sys.modules[name]
     return session.count
 
 
@@ -81,6 +88,7 @@ class Session:
 
     def run(self, block: Block) -> None:
         """Run one block, or write it to its file."""
+        __tracebackhide__ = True
         self.count += 1
         if "file" in block.options:
             self._write(block)
@@ -102,6 +110,7 @@ class Session:
         path.write_text(old + block.code)
 
     def _doctest(self, block: Block) -> None:
+        __tracebackhide__ = True
         test = doctest.DocTestParser().get_doctest(
             block.code, self._names, self.page.name, str(self.page), block.line - 1
         )
@@ -112,6 +121,7 @@ class Session:
         assert not runner.failures, "".join(said)
 
     def _console(self, block: Block) -> None:
+        __tracebackhide__ = True
         runs = list(_commands(block.code))
         for index, (command, expected) in enumerate(runs, 1):
             done = subprocess.run(

@@ -1,5 +1,6 @@
 """Every page's code does what the page says, and the runner notices when it does not."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,18 @@ def test_notices(text, tmp_path, monkeypatch, snippets):
     (tmp_path / "page.md").write_text(text)
     with pytest.raises((AssertionError, ZeroDivisionError)):
         snippets.run_page(tmp_path / "page.md", tmp_path)
+
+
+def test_a_page_leaves_nothing_behind(tmp_path, monkeypatch, snippets):
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```python file=made_by_a_page.py\nX = 1\n```\n"
+        f"```python\nimport sys\nsys.path.insert(0, {str(tmp_path)!r})\nimport made_by_a_page\n```\n"
+    )
+    assert snippets.run_page(page, tmp_path) == 2
+    assert "made_by_a_page" not in sys.modules
+    assert str(tmp_path) not in sys.path
 
 
 def test_blocks_for_reading_are_not_run(tmp_path, snippets):
