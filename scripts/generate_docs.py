@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import changelog
 import docs_cli
 import docs_matrix
+import docs_readme
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -30,6 +31,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/matrix.md": docs_matrix.page,
     "docs/spec/compiled-policy.schema.json": lambda: said("policy", "schema"),
     "CHANGELOG.md": changes,
+    "README.md": docs_readme.page,
 }
 
 
