@@ -1,9 +1,11 @@
 """The forwarder inside a sandbox, run as it is run there: alone, by `python -I -S`."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -357,3 +359,64 @@ def test_it_imports_next_to_nothing():
         "argparse",
         "site",
     }
+
+
+# Filters: classic BPF that answers EPERM to socket(AF_UNIX), on x86_64 and aarch64.
+def no_unix_sockets():
+    def op(code, value, true=0, false=0):
+        return struct.pack("<HBBI", code, true, false, value)
+
+    numbers = {"x86_64": 41, "aarch64": 198}
+    return b"".join(
+        [
+            op(0x20, 0),
+            op(0x15, numbers[os.uname().machine], false=3),
+            op(0x20, 16),
+            op(0x15, socket.AF_UNIX, false=1),
+            op(0x06, 0x00050000 | 1),
+            op(0x06, 0x7FFF0000),
+        ]
+    )
+
+
+def filtered(server_path, port, code, data, tmp_path):
+    """Run code behind a bridge that loads a filter, as bubblewrap starts it: without new privileges."""
+    file = tmp_path / "filter"
+    file.write_bytes(data)
+    command = argv([(port, server_path)], python(code))
+    with file.open("rb") as stream:
+        command[4:4] = ["--filter", str(stream.fileno())]
+        return subprocess.run(
+            command,
+            pass_fds=[stream.fileno()],
+            preexec_fn=lambda: ctypes.CDLL(None).prctl(38, 1, 0, 0, 0),
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+
+
+UNIX = "import socket\ntry: socket.socket(socket.AF_UNIX); print('made')\nexcept PermissionError: print('refused')\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"), [(no_unix_sockets(), "refused"), (struct.pack("<HBBI", 6, 0, 0, 0x7FFF0000), "made")]
+)
+def test_a_filter_binds_the_command_and_not_the_forwarder(server, tmp_path, data, said):
+    port = free_port()
+    talk = f"s = socket.create_connection(('127.0.0.1', {port}), 5); s.sendall(b'hello'); print(s.recv(5).decode())"
+    done = filtered(server[0], port, UNIX + talk, data, tmp_path)
+    assert (done.stdout.split(), done.stderr) == ([said, "hello"], "")
+
+
+@pytest.mark.parametrize("data", [b"", b"1234567", no_unix_sockets()[:-8], b"\0" * 8 * 4097])
+def test_without_a_filter_that_the_kernel_takes_nothing_starts(server, tmp_path, data):
+    done = filtered(server[0], free_port(), "print('started')", data, tmp_path)
+    assert (done.returncode, done.stdout) == (125, "")
+    wait_for(lambda: not forwarders(server[0]))
+
+
+def test_the_command_cannot_see_the_filters_descriptor(server, tmp_path):
+    code = "import os; print(len(os.listdir('/proc/self/fd')))"
+    assert filtered(server[0], free_port(), code, no_unix_sockets(), tmp_path).stdout == "4\n"

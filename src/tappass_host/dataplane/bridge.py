@@ -1,6 +1,9 @@
 """Runs inside a sandbox: TCP on its loopback, forwarded to unix sockets bound into it.
 
-    python -I -S bridge.py --listen 127.0.0.1:3128 --to /run/egress.sock [--listen ... --to ...] -- CMD...
+    python -I -S bridge.py [--filter FD] --listen 127.0.0.1:3128 --to /run/egress.sock [...] -- CMD...
+
+`--filter` is a descriptor with a seccomp filter that binds CMD and not the forwarder: one that takes away
+unix sockets, which the forwarder alone needs.
 
 It binds first, leaves a forwarder behind, then *becomes* CMD: pid, signals, terminal and exit code
 are CMD's own. The forwarder is nobody's child, in its own session, and ends when CMD ends. If anything
@@ -16,12 +19,15 @@ import os
 import select
 import sys
 
-_USAGE = "usage: bridge.py --listen 127.0.0.1:PORT --to /SOCKET [--listen ... --to ...] -- CMD...\n"
+_USAGE = "usage: bridge.py [--filter FD] --listen 127.0.0.1:PORT --to /SOCKET [--listen ...] -- CMD...\n"
 _PIECE = 65536
 _MOST_PAIRS = 1024
 _SPARE_DESCRIPTORS = 16
 # What env(1) and shells answer for these.
 _EXIT_USAGE, _EXIT_SETUP, _EXIT_NOT_EXECUTABLE, _EXIT_NOT_FOUND = 2, 125, 126, 127
+# linux/prctl.h, linux/seccomp.h; a filter has at most 4096 instructions of 8 bytes (linux/bpf_common.h).
+_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 4, 22, 2
+_MOST_FILTER_BYTES, _INSTRUCTION = 4096 * 8, 8
 _READ, _WRITE = select.EPOLLIN, select.EPOLLOUT
 
 
@@ -161,10 +167,16 @@ def main(arguments: list[str]) -> None:
     Raises:
         SystemExit: the command was not started.
     """
-    pairs, command = _parse(arguments)
+    descriptor, pairs, command = _parse(arguments)
     try:
+        program = None if descriptor is None else _read_filter(descriptor)
+        if program is not None:
+            # Or the command would reach round its filter, through the forwarder's memory. exec undoes it.
+            _prctl(_PR_SET_DUMPABLE, 0)
         listeners = {s.fileno(): (s, path) for s, path in ((_listen(a), _socket_at(p)) for a, p in pairs)}
         _leave_forwarder(listeners)
+        if program is not None:
+            _load_filter(program)
     except OSError as error:
         raise _failure(_EXIT_SETUP, f"bridge: {error}\n") from None
     # Python ignores these two for itself; an ignored signal would be inherited by the command.
@@ -178,15 +190,47 @@ def main(arguments: list[str]) -> None:
         raise _failure(_EXIT_NOT_EXECUTABLE, f"bridge: {command[0]}: {error.strerror}\n") from None
 
 
-def _parse(arguments: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
+def _parse(arguments: list[str]) -> tuple[int | None, list[tuple[str, str]], list[str]]:
     pairs = []
-    rest = arguments
+    descriptor, rest = None, arguments
+    if rest[:1] == ["--filter"] and rest[1:2] and rest[1].isdecimal():
+        descriptor, rest = int(rest[1]), rest[2:]
     while len(rest) >= 4 and rest[0] == "--listen" and rest[2] == "--to":  # noqa: PLR2004 - two options, two values
         pairs.append((rest[1], rest[3]))
         rest = rest[4:]
     if not pairs or rest[:1] != ["--"] or not rest[1:]:
         raise _failure(_EXIT_USAGE, _USAGE)
-    return pairs, rest[1:]
+    return descriptor, pairs, rest[1:]
+
+
+def _read_filter(descriptor: int) -> bytes:
+    data = os.read(descriptor, _MOST_FILTER_BYTES + 1)
+    os.close(descriptor)
+    if not data or len(data) % _INSTRUCTION or len(data) > _MOST_FILTER_BYTES:
+        raise OSError("not a seccomp filter")
+    return data
+
+
+def _load_filter(data: bytes) -> None:
+    """Bind this process, and what it becomes, with a filter."""
+    import ctypes
+
+    class Program(ctypes.Structure):  # struct sock_fprog
+        _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p))
+
+    code = ctypes.create_string_buffer(data, len(data))
+    program = Program(len(data) // _INSTRUCTION, ctypes.addressof(code))
+    _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
+
+
+def _prctl(option: int, *arguments: int) -> None:
+    import ctypes  # 5 ms, paid only where there is a filter
+
+    library = ctypes.CDLL(None, use_errno=True)
+    words = [ctypes.c_ulong(word) for word in (*arguments, 0, 0, 0, 0)[:4]]
+    if library.prctl(ctypes.c_int(option), *words):
+        code = ctypes.get_errno()
+        raise OSError(code, f"prctl {option}: {os.strerror(code)}")
 
 
 def _listen(address: str) -> _socket.socket:

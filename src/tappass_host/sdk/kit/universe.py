@@ -17,7 +17,9 @@ from tappass_host.sdk.kit.world import FILES
 ON_THE_MACHINE: Final[tuple[Surface, ...]] = ("tool", "exec", "mcp", "code", "self")
 PROCESSES: Final[tuple[Surface, ...]] = ("exec", "mcp", "code", "self")
 
-PATHS: Final = (*FILES, "/ws/new", "/ws/secret", "/ws/a/b", "/opt/new")
+# A socket is connected to, it cannot be opened.
+_OPENED: Final = tuple(path for path in FILES if not path.endswith(".sock"))
+PATHS: Final = (*_OPENED, "/ws/new", "/ws/secret", "/ws/a/b", "/opt/new")
 MOVES: Final = (
     ("/ws/a/x", "/ws/new"),
     ("/ws/a", "/ws/c"),

@@ -5,7 +5,7 @@ what is true already comes back `under` the statement that makes it so, and noth
 """
 
 from tappass_host.sdk.lowering.closed import lower_closed
-from tappass_host.sdk.lowering.fs import FsEntry, FsFeatures, lower_fs
+from tappass_host.sdk.lowering.fs import CREATED_LATER, FsEntry, FsFeatures, lower_fs
 from tappass_host.sdk.lowering.limits import Limit, LimitFeatures, lower_limits
 from tappass_host.sdk.lowering.llm import LlmFeatures, lower_llm
 from tappass_host.sdk.lowering.mcp import McpFeatures, McpTool, lower_mcp
@@ -14,6 +14,7 @@ from tappass_host.sdk.lowering.tools import ToolFeatures, lower_tools
 from tappass_host.sdk.lowering.verbatim import Place, lower_verbatim
 
 __all__ = [
+    "CREATED_LATER",
     "FsEntry",
     "FsFeatures",
     "Limit",

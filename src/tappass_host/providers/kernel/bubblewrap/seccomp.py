@@ -4,6 +4,11 @@ bubblewrap already sets NoNewPrivs, drops capabilities and forbids further user 
 what is left of the kernel's widest doors. A foreign architecture is killed, the x32 numbering and everything
 on the list fail with EPERM, and clone3 with ENOSYS so that libc falls back to clone, whose flags namespaces
 are already refused by `--disable-userns`.
+
+Where the policy manages the network, only families of sockets that a network namespace holds can be opened.
+A unix socket is a file to the kernel: whoever sees its name may connect, on a read-only mount too. So where
+none is granted none can be made. What is left is a connected pair of streams, as between a parent and its
+child; a pair of datagram sockets could still be sent anywhere.
 """
 
 import struct
@@ -11,8 +16,10 @@ from typing import Final
 
 # linux/bpf_common.h and linux/filter.h
 _LOAD_ABS: Final = 0x20
+_AND: Final = 0x54
 _JUMP_EQ: Final = 0x15
 _JUMP_GE: Final = 0x35
+_JUMP_ALWAYS: Final = 0x05
 _RETURN: Final = 0x06
 
 # linux/seccomp.h
@@ -22,12 +29,26 @@ _ERRNO: Final = 0x00050000
 _EPERM: Final = 1
 _ENOSYS: Final = 38
 
-# offsets in struct seccomp_data
+# offsets in struct seccomp_data; of an argument its lower half, which is all that these calls look at
 _NR: Final = 0
 _ARCH: Final = 4
+_FIRST: Final = 16
+_SECOND: Final = 24
 
 _X32: Final = 0x40000000
 _CLONE3: Final = 435
+
+# linux/socket.h, linux/net.h
+_AF_UNIX: Final = 1
+_AF_INET: Final = 2
+_AF_INET6: Final = 10
+_AF_NETLINK: Final = 16
+_TYPE_MASK: Final = 0xF
+_SOCK_DGRAM: Final = 2
+# To the kernel a raw unix socket is a datagram socket (net/unix/af_unix.c).
+_SOCK_RAW: Final = 3
+_SOCKET: Final = (41, 198)
+_SOCKETPAIR: Final = (53, 199)
 
 _ARCHES: Final = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
@@ -63,6 +84,7 @@ DENIED: Final[dict[str, tuple[int, int]]] = {
     "kexec_file_load": (320, 294),
     "bpf": (321, 280),
     "userfaultfd": (323, 282),
+    "pidfd_getfd": (438, 438),
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
@@ -75,12 +97,19 @@ DENIED: Final[dict[str, tuple[int, int]]] = {
 }
 
 
-def filter_bytes(arch: str = "x86_64") -> bytes:
+def filter_bytes(arch: str = "x86_64", *, families: bool = False, unix: bool = True) -> bytes:
     """The filter for one architecture.
+
+    Args:
+        arch: `x86_64` or `aarch64`.
+        families: open sockets of the internet families, netlink and unix only.
+        unix: whether unix sockets are among them.
 
     Raises:
         KeyError: the architecture is not known.
     """
+    if arch not in _ARCHES:
+        raise KeyError(arch)
     place = list(_ARCHES).index(arch)
     numbers = sorted(pair[place] for pair in DENIED.values())
     program = [
@@ -92,10 +121,33 @@ def filter_bytes(arch: str = "x86_64") -> bytes:
     if arch == "x86_64":
         program += [_op(_JUMP_GE, _X32, false=1), _op(_RETURN, _ERRNO | _EPERM)]
     program += [_op(_JUMP_EQ, _CLONE3, false=1), _op(_RETURN, _ERRNO | _ENOSYS)]
-    # Each number jumps to the EPERM at the end: what is left of the list, plus the ALLOW in between.
+    # The list comes as one jump each to the EPERM behind it; whatever is not on it jumps over that.
     program += [_op(_JUMP_EQ, number, true=len(numbers) - i) for i, number in enumerate(numbers)]
-    program += [_op(_RETURN, _ALLOW), _op(_RETURN, _ERRNO | _EPERM)]
+    program += [_op(_JUMP_ALWAYS, 1), _op(_RETURN, _ERRNO | _EPERM)]
+    if families:
+        program += _sockets(place, unix=unix)
+    program += [_op(_RETURN, _ALLOW)]
     return b"".join(program)
+
+
+def _sockets(place: int, *, unix: bool) -> list[bytes]:
+    """Checks of socket(2) by its family and of socketpair(2) by its type; each ends in a verdict."""
+    families = (_AF_INET, _AF_INET6, _AF_NETLINK, *((_AF_UNIX,) if unix else ()))
+    opened = _verdict(_FIRST, families, _ALLOW, _ERRNO | _EPERM)
+    program = [_op(_JUMP_EQ, _SOCKET[place], false=len(opened)), *opened]
+    if not unix:
+        paired = _verdict(_SECOND, (_SOCK_DGRAM, _SOCK_RAW), _ERRNO | _EPERM, _ALLOW, mask=_TYPE_MASK)
+        program += [_op(_JUMP_EQ, _SOCKETPAIR[place], false=len(paired)), *paired]
+    return program
+
+
+def _verdict(
+    offset: int, values: tuple[int, ...], found: int, otherwise: int, *, mask: int = 0
+) -> list[bytes]:
+    """Load an argument; `found` if it is one of the values."""
+    program = [_op(_LOAD_ABS, offset), *([_op(_AND, mask)] if mask else [])]
+    program += [_op(_JUMP_EQ, value, true=len(values) - i) for i, value in enumerate(values)]
+    return [*program, _op(_RETURN, otherwise), _op(_RETURN, found)]
 
 
 def _op(code: int, value: int, *, true: int = 0, false: int = 0) -> bytes:
