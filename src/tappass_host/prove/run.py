@@ -200,7 +200,8 @@ def _not_here(ground: Ground, use: UsePlan, only: Sequence[str]) -> Skipped | No
     for provider in (use.provider, *use.target.inside):
         found = ground.located.get(provider)
         if isinstance(found, Missing):
-            return Skipped(use.id, use.provider, f"{provider}: {found.reason}", found.remedy)
+            reason = found.reason if provider == use.provider else f"{provider} around it: {found.reason}"
+            return Skipped(use.id, use.provider, reason, found.remedy)
     return None
 
 
