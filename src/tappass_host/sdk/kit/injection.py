@@ -139,7 +139,9 @@ def _server(text: str) -> m.McpServer:
 
 
 def _source(text: str) -> m.Source:
-    view = m.View(name=text[:128], table=text, columns=(text,), row_filter=text, max_rows=1)
+    # A row filter is SQL, so a text is free only as a value in it.
+    quoted = text.replace("'", "''")
+    view = m.View(name=text[:128], table=text, columns=(text,), row_filter=f"a = '{quoted}'", max_rows=1)
     return m.Source(id="other", kind="parquet", path="/ws/x", views=(view,))
 
 

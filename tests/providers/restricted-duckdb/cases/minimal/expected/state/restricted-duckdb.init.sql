@@ -1,0 +1,16 @@
+CREATE SCHEMA IF NOT EXISTS "crm";
+CREATE TABLE "crm"."sales" AS SELECT "amount", "region" FROM read_parquet('/data/crm/sales.parquet') WHERE "region" = 'EU' LIMIT 1000;
+SET memory_limit = '64MiB';
+SET max_execution_time = 1000;
+SET threads = 1;
+SET temp_directory = '';
+SET autoinstall_known_extensions = false;
+SET autoload_known_extensions = false;
+SET allow_community_extensions = false;
+SET allow_persistent_secrets = false;
+SET secret_directory = '/nonexistent';
+SET python_enable_replacements = false;
+SET max_expression_depth = 200;
+SET enable_external_access = false;
+SET disabled_filesystems = 'LocalFileSystem';
+SET lock_configuration = true;
