@@ -1,15 +1,15 @@
 """Making the matrix: load, render, judge the recordings again, and put it together."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
 from tappass_host import __version__
 from tappass_host.policy.errors import TappassError
-from tappass_host.prove.matrix.cells import ORDER, cells, proofs
+from tappass_host.prove.matrix.cells import ORDER, cells
 from tappass_host.prove.matrix.evidence import Evidence, judged, version_of
-from tappass_host.prove.matrix.model import Broken, Matrix, Proof, ProviderRow
+from tappass_host.prove.matrix.model import Broken, Cell, Matrix, Proof, ProviderRow
 from tappass_host.prove.record import Recorded
 from tappass_host.registry import Entry, LoadedProvider
 from tappass_host.sdk.kit.reference import reference
@@ -115,7 +115,7 @@ def row_of(provider: LoadedProvider, recorded: Iterable[Recorded], *, excuses: b
         target=info.target,
         provider_version=info.version,
         target_version=target.version,
-        proof=_proof(provider, proofs(found)),
+        proof=_proof(provider, found),
         effects=dict(info.effects),
         aspects=found,
         source=provider.source,
@@ -125,11 +125,14 @@ def row_of(provider: LoadedProvider, recorded: Iterable[Recorded], *, excuses: b
     )
 
 
-def _proof(provider: LoadedProvider, found: Sequence[Proof]) -> Proof:
-    """Of the whole: `live` if some cell is and none has gone stale. Each cell says the rest."""
+def _proof(provider: LoadedProvider, found: Mapping[str, Cell]) -> Proof:
+    """Of the whole: `live` if something was seen live and nothing has gone stale. Each cell says the rest."""
     if provider.info.preview:
         return "preview"
-    return "stale" if "stale" in found else "live" if "live" in found else "documented"
+    held = [cell for cell in found.values() if cell.grade != "none"]
+    if any(cell.proof == "stale" for cell in held):
+        return "stale"
+    return "live" if any(cell.proven for cell in held) else "documented"
 
 
 def _excused(provider: LoadedProvider) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """The cells of one provider: claims about the reference policy, aspect by aspect."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tappass_host.policy.effective import EffectivePolicy
@@ -102,8 +102,3 @@ def required(requirement: Requirement) -> str:
         case Denied(action=action):
             return f"that {spelled(action)} is denied by another ring"
     return f"that the host answers {requirement.kind} {requirement.arg} with {requirement.answer}"
-
-
-def proofs(found: Mapping[str, Cell]) -> list[Proof]:
-    """How the cells are known in which anything is held."""
-    return [cell.proof for cell in found.values() if cell.grade != "none"]

@@ -77,7 +77,7 @@ def _grid(matrix: Matrix) -> str:
         f'<th scope="col" role="columnheader" data-aspect-column="{escaped(aspect)}">{escaped(aspect)}</th>'
         for aspect in matrix.aspects
     )
-    groups = groupby(matrix.providers, key=lambda row: row.position)
+    groups = groupby(enumerate(matrix.providers), key=lambda numbered: numbered[1].position)
     bodies = [_group(position, rows, matrix.aspects) for position, rows in groups]
     return (
         '<table class="grid" id="grid" role="table"><caption class="hidden">Providers by aspect</caption>'
@@ -88,8 +88,9 @@ def _grid(matrix: Matrix) -> str:
     )
 
 
-def _group(position: str, rows: Iterable[ProviderRow], aspects: Sequence[str]) -> str:
-    return _body(escaped(position), "".join(_provider(row, aspects) for row in rows), len(aspects))
+def _group(position: str, rows: Iterable[tuple[int, ProviderRow]], aspects: Sequence[str]) -> str:
+    made = "".join(_provider(number, row, aspects) for number, row in rows)
+    return _body(escaped(position), made, len(aspects))
 
 
 def _body(heading: str, rows: str, aspects: int) -> str:
@@ -97,15 +98,15 @@ def _body(heading: str, rows: str, aspects: int) -> str:
     return f'<tbody role="rowgroup"><tr role="row">{head}</tr>{rows}</tbody>'
 
 
-def _provider(row: ProviderRow, aspects: Sequence[str]) -> str:
+def _provider(number: int, row: ProviderRow, aspects: Sequence[str]) -> str:
     name = escaped(row.id)
     said = (
-        f'<button type="button" class="name" data-provider="{name}" aria-haspopup="dialog"><b>{name}</b>'
+        f'<button type="button" class="name" aria-haspopup="dialog"><b>{name}</b>'
         f"{_badge(row.proof)}<small>{escaped(target(row))}</small></button>"
     )
     cells = "".join(_cell(row, aspect) for aspect in aspects)
     return (
-        f'<tr class="provider" role="row" data-id="{name}"><th scope="row" role="rowheader">{said}</th>'
+        f'<tr class="provider" role="row" data-row="{number}"><th scope="row" role="rowheader">{said}</th>'
         f"{cells}</tr>"
     )
 
@@ -114,8 +115,7 @@ def _cell(row: ProviderRow, aspect: str) -> str:
     found = row.aspects.get(aspect)
     if found is None:
         return _silent(aspect)
-    held_ = f"{found.strength}, proof {found.proof}"
-    return _td(aspect, _button(found, aspect, row.id, f'data-provider="{escaped(row.id)}" ', held_))
+    return _td(aspect, _button(found, aspect, row.id, f"{found.strength}, proof {found.proof}"))
 
 
 def _td(aspect: str, content: str, kind: str = "") -> str:
@@ -127,11 +127,11 @@ def _silent(aspect: str) -> str:
     return _td(aspect, f'<span class="silent">{said}</span>', ' class="quiet"')
 
 
-def _button(cell: Cell | StackCell, aspect: str, name: str, data: str, told: str) -> str:
+def _button(cell: Cell | StackCell, aspect: str, name: str, told: str) -> str:
     label = f"{name}, {aspect}: {cell.grade}, {held(cell)} statements enforced, {told}"
     meter = "" if cell.grade == "none" else _meter(cell.restrictions, cell.grants)
     return (
-        f'<button type="button" class="cell {cell.grade} {cell.strength}" {data}'
+        f'<button type="button" class="cell {cell.grade} {cell.strength}" '
         f'data-aspect="{escaped(aspect)}" aria-haspopup="dialog" aria-label="{escaped(label)}">'
         f'<span class="label">{escaped(aspect)}</span><span class="word">{cell.grade}</span>'
         f'<span class="count">{held(cell)}</span>{meter}{_seen(cell)}</button>'
@@ -175,9 +175,7 @@ def _together(matrix: Matrix) -> str:
 
 
 def _joined(cell: StackCell | None, aspect: str) -> str:
-    return (
-        _silent(aspect) if cell is None else _td(aspect, _button(cell, aspect, "together", "", cell.strength))
-    )
+    return _silent(aspect) if cell is None else _td(aspect, _button(cell, aspect, "together", cell.strength))
 
 
 def _badge(kind: str) -> str:

@@ -1,4 +1,5 @@
-const rows = new Map(data.providers.map((row) => [row.id, row]));
+// A row of the table names its provider by number: an id may hold anything.
+const rows = data.providers;
 const words = data.words;
 
 // Claims that differ only in their statement are one block.
@@ -137,10 +138,11 @@ function stackDetail(aspect) {
 }
 
 function act(button) {
-  const { provider, aspect } = button.dataset;
-  if (provider === undefined) stackDetail(aspect);
-  else if (aspect === undefined) providerDetail(rows.get(provider));
-  else cellDetail(rows.get(provider), aspect);
+  const { aspect } = button.dataset;
+  const row = rows[button.closest("tr").dataset.row];
+  if (!row) stackDetail(aspect);
+  else if (aspect === undefined) providerDetail(row);
+  else cellDetail(row, aspect);
 }
 
 const grid = document.getElementById("grid");
@@ -172,8 +174,8 @@ function filter() {
   const wanted = Object.fromEntries(new FormData(form));
   const terms = wanted.search.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
-  for (const line of grid.querySelectorAll("tr.provider[data-id]")) {
-    const row = rows.get(line.dataset.id);
+  for (const line of grid.querySelectorAll("tr[data-row]")) {
+    const row = rows[line.dataset.row];
     const hit = matches(row, terms, wanted, line);
     line.hidden = !hit;
     shown += hit;
@@ -183,7 +185,7 @@ function filter() {
     cell.hidden = Boolean(wanted.aspect) && cell.dataset.aspectColumn !== wanted.aspect;
   }
   for (const select of form.querySelectorAll("select")) select.classList.toggle("on", Boolean(select.value));
-  count.textContent = `${shown} of ${plural(rows.size, "provider")}`;
+  count.textContent = `${shown} of ${plural(rows.length, "provider")}`;
   nothing.hidden = shown > 0;
   document.getElementById("reset").hidden = !Object.values(wanted).some(Boolean);
 }
@@ -197,7 +199,7 @@ function matches(row, terms, wanted, line) {
   }
   const narrowed = wanted.aspect || wanted.verdict || wanted.proof;
   return terms.every((term) => text.includes(term))
-    && (!wanted.position || row.position === wanted.position)
+    && (!wanted.position || printable(row.position) === wanted.position)
     && (!narrowed || names.some((name) => fits(row.aspects[name])));
 }
 
@@ -220,7 +222,8 @@ new ResizeObserver(() => {
 function fromAddress() {
   const [name, aspect] = location.hash.slice(1).split("/").map(decodeURIComponent);
   if (name === "together" && data.stack && data.stack.aspects[aspect]) stackDetail(aspect);
-  else if (rows.has(name)) (rows.get(name).aspects[aspect] ? cellDetail : providerDetail)(rows.get(name), aspect);
+  const row = rows.find((each) => each.id === name);
+  if (row) (row.aspects[aspect] ? cellDetail : providerDetail)(row, aspect);
 }
 
 filter();
