@@ -298,7 +298,7 @@ class _Lowering:
         elif node.access == "read" and around == "write":
             yield self._narrow(node)
         elif node.access == "read" and self.f.floor in ("read", "all"):
-            yield Item("open", _entry(node), inner_ids)
+            yield Item("open", _entry(node), inner_ids, loss=node.loss)
         elif self.f.nesting == "disjoint" and outer is not None:
             yield Item("grant", _entry(node), inner_ids, refused="one grant may not lie inside another here")
         elif self.f.nesting == "deny_first" and self._inside_narrowed(key):
