@@ -111,6 +111,12 @@ class EffectivePolicy:
         """What renderings name as the policy they were made from."""
         return self._digest or digest(canonical_bytes(to_builtins(self.doc)))
 
+    @property
+    def until(self) -> str:
+        """When renderings of it end: at its expiry, or later where it says that they are retained."""
+        retained = self.doc.retain_until if self.doc.on_expiry == "retain" else None
+        return retained or self.doc.expires_at
+
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
         """All statements, sorted by id."""

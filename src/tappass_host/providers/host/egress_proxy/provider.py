@@ -4,12 +4,16 @@ The proxy is another process, so what it refuses is refused for good, as long as
 without it. That is a requirement of every claim here: a direct connection must be denied by the kernel ring.
 """
 
+import re
+from collections.abc import Iterable
 from typing import Final
 
-from tappass_host.policy.actions import Connect
+from tappass_host.policy.actions import Connect, EnvRead, UnixConnect
 from tappass_host.policy.effective import EffectivePolicy
+from tappass_host.policy.errors import RenderError
 from tappass_host.policy.grammar.addresses import CidrRule
 from tappass_host.policy.grammar.domains import DomainRule
+from tappass_host.policy.model import Secret
 from tappass_host.sdk.artifacts import Endpoint, Launch
 from tappass_host.sdk.builder import Builder
 from tappass_host.sdk.claims import Denied, Evidence, Item, Reach
@@ -17,22 +21,37 @@ from tappass_host.sdk.configs.egress import SCHEMA
 from tappass_host.sdk.contract import Need, Options, ProviderInfo, TargetCapabilities, TargetConfig
 from tappass_host.sdk.document import Doc
 from tappass_host.sdk.lowering import NetFeatures, lower_net
+from tappass_host.sdk.placeholders import placeholder, stays_outside
 
 EVERYWHERE: Final = ("tool", "exec", "mcp", "code", "self")
+PROCESSES: Final = ("exec", "mcp", "code", "self")
 SOCKET: Final = "egress.sock"
+RFC: Final = "https://www.rfc-editor.org/rfc/rfc9110#name-connect"
 
 
 class EgressOptions(Options, frozen=True, kw_only=True):
-    """Where the proxy listens.
+    """Where the proxy listens, and how much it takes.
 
     Attributes:
         sandbox: the sandbox it serves, written into every audit record.
         uids: who may connect to its socket; its own user if empty.
+        connections: at the same time.
+        header_bytes: of one request.
+        hello_bytes: of one TLS ClientHello.
+        idle_s: after which a silent connection is ended.
+        handshake_s: for a request or ClientHello to arrive.
     """
 
     sandbox: str = "default"
     uids: tuple[int, ...] = ()
+    connections: int = 1024
+    header_bytes: int = 32768
+    hello_bytes: int = 16384
+    idle_s: int = 300
+    handshake_s: int = 10
 
+
+LIMITS: Final = ("connections", "header_bytes", "hello_bytes", "idle_s", "handshake_s")
 
 INFO: Final = ProviderInfo(
     id="egress-proxy",
@@ -43,45 +62,69 @@ INFO: Final = ProviderInfo(
     versions=("0.1",),
     platforms=("linux", "darwin"),
     options=EgressOptions,
-    effects={"egress": "live", "launch": "process_restart"},
+    effects={
+        "egress": "live",
+        "egress#/listen": "process_restart",
+        "egress#/sandbox": "process_restart",
+        "launch": "process_restart",
+    },
     covers={"network": EVERYWHERE},
     cannot={
         "network.other": "sees only what is sent to it",
         "network.allow_unix": "forwards to hosts only",
+        "head.freshness": "knows one configuration, not how old the newest statement is",
     },
+    records=("proxy", "proxy-default", "proxy-local"),
 )
 
 # TEST-NET-3 (RFC 5737): stands for any host that is reached directly.
-DIRECT: Final = Connect(host="203.0.113.1", port=443)
-PROXY: Final = Reach(
-    "proxy",
-    EVERYWHERE,
-    "compulsory",
-    Evidence(
-        "https://www.rfc-editor.org/rfc/rfc9110#name-connect", "2026-11-22", ("0.1",), "egress-proxy/domains"
-    ),
-    requires=(Denied(DIRECT),),
-)
+DIRECT: Final = Denied(Connect(host="203.0.113.1", port=443))
+# What is not reached over the network at all, and what is reached on this machine and beside it.
+UNIX: Final = Denied(UnixConnect(path="/run/unlisted.sock"))
+NEARBY: Final = Denied(Connect(host="169.254.169.254", port=80))
+
+
+def _reach(name: str, probe: str, *requires: Denied) -> Reach:
+    evidence = Evidence(RFC, "2026-11-22", ("0.1",), f"egress-proxy/{probe}")
+    return Reach(name, EVERYWHERE, "compulsory", evidence, requires=(DIRECT, *requires))
+
+
+PROXY: Final = _reach("proxy", "domains")
+DEFAULT: Final = _reach("proxy-default", "default", UNIX)
+LOCAL: Final = _reach("proxy-local", "local", NEARBY)
+EXPIRY: Final = _reach("expiry", "expiry")
+SECRETS: Final = _reach("secrets", "secrets")._replace(surfaces=PROCESSES)
+
 FEATURES: Final = NetFeatures(domains="native", floor="nothing", other=False)
 TLS_PORT: Final = 443
 OPAQUE: Final = "not TLS on 443: what is inside the tunnel is not checked"
+OUTSIDE_ONLY: Final = "after it nothing gets out; what runs goes on"
+CATEGORY: Final = "network.deny_categories["
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 # The shipped bridge runs inside the sandbox on the system's own interpreter.
 BRIDGE_NEEDS: Final = (
     Need("exec", "/usr/bin/python3", "runs the bridge that leads to the egress proxy"),
     Need("read", "/usr/lib", "what that interpreter loads"),
+    Need("read", "/usr/lib64", "the loader of programs"),
 )
 
 
 def render(policy: EffectivePolicy, target: TargetCapabilities) -> TargetConfig:
-    """Render the configuration of one proxy for one sandbox."""
+    """Render the configuration of one proxy for one sandbox.
+
+    Raises:
+        RenderError: the sandbox has a name that is no file name.
+    """
     b = Builder(INFO, policy, target)
-    options = target.options if isinstance(target.options, EgressOptions) else EgressOptions()
+    options = target.options_as(EgressOptions)
+    if not NAME.fullmatch(options.sandbox):
+        raise RenderError(f"{options.sandbox!r} is no name of a sandbox", remedy="use letters, digits, . _ -")
     socket = f"{target.paths.get('run', '/run/tappass')}/{options.sandbox}/{SOCKET}"
     doc = b.doc("egress", root="run", path=f"{options.sandbox}/egress.json", owner="user", mode=0o600)
-    _head(doc, policy, options, socket)
-    for item in b.lower((_opaque(item) for item in lower_net(policy, FEATURES)), at=PROXY):
-        _rule(doc, item)
+    _head(b, doc, options, socket)
+    _network(b, doc)
+    _secrets(b, doc)
     b.launch(
         Launch(program="tappass-egress", args=("--config", doc.path)),
         by="the proxy runs from this file and nothing else",
@@ -91,21 +134,49 @@ def render(policy: EffectivePolicy, target: TargetCapabilities) -> TargetConfig:
     return b.build()
 
 
-def _head(doc: Doc, policy: EffectivePolicy, options: EgressOptions, socket: str) -> None:
-    why = "who the proxy is for, and until when"
+def _head(b: Builder, doc: Doc, options: EgressOptions, socket: str) -> None:
+    policy, why = b.policy, "who the proxy is for"
     doc.set("/schema", SCHEMA, by=why)
     doc.set("/policy/digest", policy.digest, by=why)
     doc.set("/policy/version", policy.doc.version, by=why)
-    doc.set("/policy/expires_at", policy.doc.expires_at, by=why)
+    expiry = Item("expires", policy.until, policy.ids("head.expires_at"), loss=OUTSIDE_ONLY)
+    for item in b.lower([expiry], at=EXPIRY):
+        doc.set("/policy/expires_at", item.value, by=item)
     doc.set("/sandbox", options.sandbox, by=why)
     doc.set("/mode", policy.doc.mode, by=why)
     doc.set("/listen/unix", socket, by="one socket for one sandbox")
     if options.uids:
         doc.set("/listen/uids", list(options.uids), by="nobody else may use it")
-    if policy.doc.network is None:
+    for name in LIMITS:
+        doc.set(f"/limits/{name}", getattr(options, name), by="its memory is bounded")
+
+
+# Network.
+
+
+def _network(b: Builder, doc: Doc) -> None:
+    if b.policy.doc.network is None:
         unmanaged = "network is unmanaged: everything is forwarded"
         doc.set("/default", "allow", by=unmanaged)
         doc.set("/local", "allow", by=unmanaged)
+    categories: dict[str, list[Item]] = {}
+    for item in _lowered(b):
+        if item.origins[0].startswith(CATEGORY):
+            categories.setdefault(item.origins[0], []).append(item)
+        else:
+            _rule(doc, item)
+    for statement, items in categories.items():
+        _category(doc, statement, items)
+
+
+def _lowered(b: Builder) -> Iterable[Item]:
+    """Each item at the place whose requirements it has; what stands under the default has those of that."""
+    items = lower_net(b.policy, FEATURES)
+    default = set(b.policy.ids("network.default"))
+    for item in items:
+        at = LOCAL if item.op == "local" else PROXY
+        at = DEFAULT if item.op == "default" or default.intersection(item.under) else at
+        yield from b.lower([_opaque(item)], at=at)
 
 
 def _opaque(item: Item) -> Item:
@@ -127,14 +198,40 @@ def _rule(doc: Doc, item: Item) -> None:
             if _is_opaque(item):
                 doc.add("/opaque", text, by=item)
         case "deny":
-            _deny(doc, item, text)
+            doc.add("/deny", text, by=item)
 
 
-def _deny(doc: Doc, item: Item, text: str) -> None:
+def _category(doc: Doc, statement: str, items: list[Item]) -> None:
     """A category stays recognisable, so that the denial text can name it."""
-    prefix = "network.deny_categories["
-    if not item.origins[0].startswith(prefix):
-        doc.add("/deny", text, by=item)
-        return
-    category = item.origins[0].removeprefix(prefix).removesuffix("]")
-    doc.add("/category_deny", {"category": category, "domains": [text]}, by=item)
+    category = statement.removeprefix(CATEGORY).removesuffix("]")
+    domains = sorted({str(item.value) for item in items})
+    doc.add("/category_deny", {"category": category, "domains": domains}, by=tuple(items))
+
+
+# Secrets.
+
+
+def _secrets(b: Builder, doc: Doc) -> None:
+    """Secrets that are put in outside. That the sandbox does not hold them as well is for the kernel ring."""
+    node = b.policy.doc.credentials
+    for secret in node.secrets if node else ():
+        if not stays_outside(secret):
+            continue
+        prefix = f"credentials.secrets[{secret.env}].domains["
+        said = [s for s in b.policy.ids("credentials.secrets.domains") if s.startswith(prefix)]
+        items = b.lower([Item("inject", secret.env, (s,)) for s in said], at=_secret_reach(secret))
+        doc.add("/inject", _injection(secret), by=tuple(items))
+
+
+def _secret_reach(secret: Secret) -> Reach:
+    held = Denied(EnvRead(name=secret.env))
+    return SECRETS._replace(id=f"secrets-{secret.env}", requires=(DIRECT, held))
+
+
+def _injection(secret: Secret) -> dict[str, object]:
+    return {
+        "env": secret.env,
+        "ref": secret.ref,
+        "domains": sorted(secret.domains),
+        "placeholder": placeholder(secret.env),
+    }

@@ -11,10 +11,11 @@ from tappass_host.policy.effective import EffectivePolicy
 from tappass_host.policy.errors import RenderError
 from tappass_host.policy.grammar.paths import PathRule, parse_path
 from tappass_host.providers.kernel.bubblewrap import inside
+from tappass_host.providers.kernel.bubblewrap.own_tmp import OwnTmp, shut
 from tappass_host.providers.kernel.bubblewrap.seccomp import filter_bytes
 from tappass_host.sdk.artifacts import Artifact, ArtifactPath, Endpoint, Launch, SecretRef
 from tappass_host.sdk.builder import Builder
-from tappass_host.sdk.claims import Component, Evidence, Fidelity, Item, Reach
+from tappass_host.sdk.claims import Component, Evidence, Item, Reach
 from tappass_host.sdk.contract import Options, ProviderInfo, TargetCapabilities, TargetConfig
 from tappass_host.sdk.facts import UNKNOWN
 from tappass_host.sdk.lowering import (
@@ -28,7 +29,7 @@ from tappass_host.sdk.lowering import (
     lower_limits,
     lower_net,
 )
-from tappass_host.sdk.placeholders import placeholder
+from tappass_host.sdk.placeholders import placeholder, stays_outside
 
 VERSIONS: Final = ("0.8.0",)
 EVERYWHERE: Final = ("tool", "exec", "mcp", "code", "self")
@@ -130,10 +131,8 @@ IDENTITY_FLAGS: Final = {"run_as_uid": "--uid", "run_as_gid": "--gid"}
 # Names of setrlimit(2) resources, as the launcher spells them.
 RLIMIT_NAMES: Final = {"max_open_files": "nofile", "max_processes": "nproc"}
 
-TMP: Final = "/tmp"  # noqa: S108 - the name of what is granted, not a place that is used
 SOCKETS_SEEN: Final = "a unix socket in a granted folder can be reached, whoever listens there"
 SOCKETS_UNSEEN: Final = "unix sockets are reached only where a granted folder shows them"
-OWN_TMP: Final = "is the sandbox's own: what lies there on the host does not show"
 ALWAYS_THERE: Final = "every sandbox has a /dev and a /proc of its own"
 HANDED_OVER: Final = "hands the secret over; where it is sent is for the proxy to see"
 PLACEHELD: Final = "a placeholder, which the egress proxy replaces in plain HTTP requests to its domains only"
@@ -165,8 +164,7 @@ class _Rendering:
         credentials = self.policy.doc.credentials
         self.secrets = credentials.secrets if credentials else ()
         self.shown: list[PathRule] = []
-        grants = self.policy.fs.grants if options.private_tmp else ()
-        self.in_tmp = {g.statement for g in grants if g.access == "write" and str(g.path) == TMP}
+        self.tmp = OwnTmp(self.policy, wanted=options.private_tmp)
 
     def config(self) -> TargetConfig:
         for flag, why in inside.HARDENING:
@@ -204,26 +202,13 @@ class _Rendering:
 
     def _fitted(self, item: Item) -> Item:
         """Where the sandbox has something of its own, it is not the host's, and it is not nothing either."""
+        item = self.tmp.fitted(item)
         entry = item.value
-        if item.op == "grant" and self.in_tmp.intersection(item.under) and isinstance(entry, FsEntry):
-            return self._through_tmp(item, entry)
-        if item.op in ("grant", "narrow") and not (item.under or item.refused) and isinstance(entry, FsEntry):
-            own = self._lies_in_own_tmp(str(entry.path))
-            fidelity: Fidelity = "stricter" if own and item.op == "narrow" else item.fidelity
-            return item._replace(loss=OWN_TMP, fidelity=fidelity) if own else item
         if item.op == "deny" and item.under and isinstance(entry, FsEntry) and _is_own(str(entry.path)):
             return item._replace(under=(), refused=ALWAYS_THERE)
         # Between two writable roots a folder is copied, and what is masked in it stays behind.
         found = item.op == "deny" and CREATED_LATER in item.loss and len(self.policy.fs.roots) > 1
         return item._replace(fidelity="stricter") if found else item
-
-    def _through_tmp(self, item: Item, entry: FsEntry) -> Item:
-        """A grant inside /tmp is the host's, so the sandbox's own /tmp does not make it true."""
-        if entry.kind in ("file", "dir"):
-            return item._replace(under=())
-        known = entry.kind == "missing"
-        gone = item._replace(op="absent", under=(), loss=f"{entry.path} does not exist")
-        return gone if known else item._replace(under=(), refused=f"what {entry.path} is is not known yet")
 
     def _root(self, item: Item) -> bool:
         """Show the host's root; False where nothing is shown."""
@@ -241,27 +226,11 @@ class _Rendering:
         path = str(entry.path)
         if entry.path.root != "/":
             raise RenderError(f"{path} is not an absolute path", remedy="bind the policy's parameters first")
-        own = self._lies_in_own_tmp(path)
-        match item.op, entry.access, entry.kind:
-            case ("deny", _, "file") | ("narrow", _, "file") if own or item.op == "deny":
-                self.args.add("/args", ["--ro-bind", "/dev/null", path], by=item)
-            case ("deny", _, _) | ("narrow", _, _) if own or item.op == "deny":
-                self.args.add("/args", ["--tmpfs", path], by=item)
-                self.args.add("/args", ["--remount-ro", path], by=item)
-            case (("grant" | "pin"), "write", _) if own:
-                self.args.add("/args", ["--tmpfs", path], by=item)
-            case _, "write", _:
-                self._show("--bind", path, item)
-            case _:
-                self._show("--ro-bind", path, item)
-
-    def _lies_in_own_tmp(self, path: str) -> bool:
-        """True where /tmp is granted, and nothing further in, so that what shows is the sandbox's own."""
-        if not self.in_tmp:
-            return False
-        grants = [g for g in self.policy.fs.grants if g.access == "write" and g.path.matches(path)]
-        nearest = max(grants, key=lambda grant: grant.specificity, default=None)
-        return nearest is not None and str(nearest.path) == TMP
+        entries = self.tmp.entries(item, entry) or (shut(path, entry.kind) if item.op == "deny" else [])
+        for words in entries:
+            self.args.add("/args", words, by=item)
+        if not entries:
+            self._show("--bind" if entry.access == "write" else "--ro-bind", path, item)
 
     def _show(self, option: str, path: str, by: Item | str) -> None:
         self.shown.append(parse_path(path))
@@ -353,7 +322,7 @@ class _Rendering:
     def _by_proxy(self) -> frozenset[str]:
         """Secrets that stay outside."""
         held = self.proxy is not None and not self.options.hand_over_secrets
-        return frozenset(s.env for s in self.secrets if s.domains and held)
+        return frozenset(s.env for s in self.secrets if held and stays_outside(s))
 
     def _environment(self) -> None:
         """The launch carries the whole environment, so what it does not list is not there."""
