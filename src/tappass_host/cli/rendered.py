@@ -139,11 +139,15 @@ def _swap(beside: Path, folder: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    if folder.exists():
-        # Loading it takes longer than all the writing; most runs have nothing to remove.
-        import shutil
-
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove a folder of ours. `shutil` would take longer to load than all the writing takes."""
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            _remove(path)
+        else:
+            path.unlink()
+    folder.rmdir()
 
 
 def differences(folder: Path, files: Mapping[str, File]) -> Iterator[tuple[str, list[str]]]:

@@ -1,6 +1,5 @@
 """The root of the command tree, and the one place where exceptions become exit codes."""
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -15,8 +14,6 @@ from tappass_host.cli.verbs import ROOT_EXAMPLES, VERBS
 
 # 128 + SIGINT and 128 + SIGPIPE, as a shell reports a process that such a signal ended.
 _INTERRUPTED = 130
-# Objects made before the next look for garbage; Python's own is 700.
-_GC_THRESHOLD = 100_000
 _PIPE_CLOSED = 141
 
 _HELP = """Write one policy for your agents, sign it, and render it to native, enforced configuration
@@ -69,8 +66,6 @@ def build() -> Root:
 
 def run(args: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
-    # Most verbs end before there is any garbage: looking for it takes a tenth of their time.
-    gc.set_threshold(_GC_THRESHOLD)
     try:
         build().main(args)
     except SystemExit as ending:
