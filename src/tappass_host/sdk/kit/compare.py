@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from tappass_host.policy.actions import Action, File
+from tappass_host.policy.actions import Action, Connect, File, Tool, UnixConnect
 from tappass_host.policy.decide import Decision, decide
 from tappass_host.policy.effect import Effect
 from tappass_host.policy.effective import EffectivePolicy
@@ -88,6 +88,7 @@ def compare(rendered: Rendered, actions: Iterable[Action]) -> Comparison:
 
 
 _FINE: Final = ("", "")
+_ANY_CALL: Final = Tool(name="Read", args={"path": "/"})
 
 
 class _Judge:
@@ -120,12 +121,19 @@ class _Judge:
             return _FINE
         effect = direct(action)
         ruled = effect is not None and self._rendered.native.permits(effect) is not None
-        if ruled or self._claimed.left_to_others(decision.statement, action):
+        if ruled or self._by_calls(action) or self._claimed.left_to_others(decision.statement, action):
             return _FINE
         return (
             "failure",
             f"{shown(action)}: claims to enforce {_said(decision)}, yet its reader does not rule",
         )
+
+    def _by_calls(self, action: Action) -> bool:
+        """True where tools act and the target rules on their calls: those are asked about themselves."""
+        effects = (Connect, File, UnixConnect)
+        if action.surface != "tool" or not isinstance(action, effects):
+            return False
+        return self._rendered.native.permits(_ANY_CALL) is not None
 
     def _looser(self, action: Action, decision: Decision, said: str) -> tuple[str, str]:
         if self._claimed.held(decision.statement, action.surface):

@@ -71,10 +71,29 @@ PREAPPROVED_HOSTS: Final = (
     "www.sqlite.org", "www.tensorflow.org", "www.terraform.io", "www.typescriptlang.org",
 )  # fmt: skip
 
-# Wrappers that a Bash *deny* does not look through, so what is inside has to be closed another way.
+# What runs below the working folder without any rule where somebody starts it in mode acceptEdits.
+EDIT_COMMANDS: Final = ("cp", "mkdir", "mv", "rm", "rmdir", "touch")
+
+# Programs that run others, and that a Bash *deny* does not look through.
 UNSEEN_WRAPPERS: Final = (
     "bash", "chroot", "coproc", "dash", "eval", "find", "ksh", "sh", "source", "trap", "zsh",
 )  # fmt: skip
 
-# Wrappers that a Bash *allow* looks through although the policy's does not.
+# Programs that run others, and that a Bash *allow* looks through although the policy's does not.
 GRANTED_WRAPPERS: Final = ("command", "nice", "nohup", "stdbuf", "time", "timeout")
+
+# Variables that may be set in front of an allowed command.
+HARMLESS_VARIABLES: Final = frozenset((
+    "ANTHROPIC_API_KEY", "BLOCKSIZE", "BLOCK_SIZE", "CGO_ENABLED", "CHARSET", "CI", "CLICOLOR",
+    "CLICOLOR_FORCE", "COLORTERM", "COLUMNS", "DEBIAN_FRONTEND", "FORCE_COLOR", "GCC_COLORS",
+    "GIT_TERMINAL_PROMPT", "GO111MODULE", "GOARCH", "GOEXPERIMENT", "GOOS", "GREP_COLOR", "GREP_COLORS",
+    "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_TIME", "LINES", "LSCOLORS", "LS_COLORS", "NODE_ENV",
+    "NO_COLOR", "PYTEST_DEBUG", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTHONDONTWRITEBYTECODE",
+    "PYTHONUNBUFFERED", "RUST_BACKTRACE", "RUST_LOG", "TERM", "TIME_STYLE", "TZ",
+))  # fmt: skip
+
+# The tools that reach the resources of MCP servers, of all of them at once.
+RESOURCE_TOOLS: Final = ("ListMcpResourcesTool", "ReadMcpResourceDirTool", "ReadMcpResourceTool")
+
+# One word that denies all models of a family.
+FAMILIES: Final = {f"claude-{name}-*": name for name in ("haiku", "opus", "sonnet")}

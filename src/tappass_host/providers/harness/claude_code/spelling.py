@@ -1,10 +1,12 @@
 """How Claude Code spells a rule, and which rules it has no spelling for.
 
-Found on 2.1.330: an absolute path needs two slashes; `Edit` covers Write, Edit and NotebookEdit while `Write`
-with a path does nothing at all; a path without `/**` does not cover what is below; `Bash(git push:*)` is a
-prefix of words; brackets and parentheses in a path are read as patterns.
+Found on 2.1.330: an absolute path needs two slashes; a path covers what is below it; `Edit` covers Write,
+Edit and NotebookEdit while `Write` with a path does nothing at all; `Bash(git push:*)` is a prefix of words
+and `Bash(ls **)` is `ls` with at least one argument; in names of MCP servers and tools every character but
+letters, digits, `_` and `-` becomes `_`.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -16,82 +18,82 @@ from tappass_host.policy.grammar.tools import ToolRule
 from tappass_host.providers.harness.claude_code.binary import NATIVE
 from tappass_host.sdk.claims import Item
 
-_PATH_PATTERNS: Final = frozenset("[]{}()!\\,")
 _PATH_TOOLS: Final = {"Read": "Read", "Write": "Edit"}
-BARE_WORDS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=./-")
-PATTERN_PATH: Final = "a bracket, parenthesis or comma in a path is read as a pattern"
+_BARE_WORD: Final = re.compile(r"[A-Za-z0-9_@%+=./-]+")
+_REWRITTEN: Final = re.compile(r"[^A-Za-z0-9_-]")
 QUOTED_WORD: Final = "a word that needs quotes has no spelling in a Bash rule"
 
 
 def spellable(item: Item) -> Item:
-    """The item with what cannot be spelled refused, or denied more widely."""
+    """The item, with a command that cannot be spelled refused, or denied more widely."""
     rule = item.value
-    if not isinstance(rule, ToolRule) or item.refused or item.under:
+    if not isinstance(rule, ToolRule) or not isinstance(rule.spec, CommandPattern):
         return item
-    match rule.spec:
-        case PathRule() as path if _PATH_PATTERNS & set(str(path)):
-            if item.op == "allow":
-                return item._replace(refused=PATTERN_PATH)
-            return item._replace(value=ToolRule(rule.name, _wider(path)), fidelity="stricter")
-        case CommandPattern() as command if not all(map(_is_bare, command.words)):
-            return _requoted(item, command)
-    return item
-
-
-def _requoted(item: Item, command: CommandPattern) -> Item:
-    safe = []
-    for word in command.words:
-        if not _is_bare(word):
-            break
-        safe.append(word)
+    if item.refused or item.under or all(map(_BARE_WORD.fullmatch, rule.spec.words)):
+        return item
+    safe = list(_leading_bare(rule.spec.words))
     if item.op == "allow" or not safe:
         return item._replace(refused=QUOTED_WORD)
-    return item._replace(
-        value=ToolRule("Bash", CommandPattern(tuple(safe), prefix=True)), fidelity="stricter"
-    )
+    wider = CommandPattern(tuple(safe), prefix=True)
+    return item._replace(value=ToolRule("Bash", wider), fidelity="stricter")
 
 
-def _is_bare(word: str) -> bool:
-    return bool(word) and BARE_WORDS.issuperset(word)
+def _leading_bare(words: tuple[str, ...]) -> Iterator[str]:
+    for word in words:
+        if not _BARE_WORD.fullmatch(word):
+            return
+        yield word
 
 
-def _wider(path: PathRule) -> PathRule:
-    """The same path with every doubtful character as one that matches anything."""
-    spelled = tuple("".join("?" if c in _PATH_PATTERNS else c for c in segment) for segment in path.segments)
-    return PathRule(path.root, spelled)
-
-
-def rules(rule: ToolRule) -> Iterator[str]:
+def rules(rule: ToolRule) -> tuple[str, ...]:
     """The native rules that together mean one rule."""
     match rule.spec:
         case PathRule() as path:
-            yield from paths(_PATH_TOOLS[rule.name], path)
+            return (path_rule(_PATH_TOOLS[rule.name], path),)
         case CommandPattern() as command:
-            yield f"Bash({' '.join(command.words)}{':*' if command.prefix else ''})"
+            return (f"Bash({' '.join(command.words)}{':*' if command.prefix else ''})",)
         case DomainRule() as domain:
-            star = "*." if domain.wildcard else ""
-            yield f"WebFetch(domain:{star}{domain.host})"
-        case None:
-            yield from NATIVE.get(rule.name, (rule.name,))
+            return (f"WebFetch(domain:{host(domain)})",)
+    return NATIVE.get(rule.name, (rule.name,))
 
 
-def paths(tool: str, path: PathRule) -> Iterator[str]:
-    """A path, and all below it."""
-    text = absolute(path)
-    yield f"{tool}({text})" if text != "//" else f"{tool}(//**)"
-    if text != "//":
-        yield f"{tool}({text}/**)"
+def host(domain: DomainRule) -> str:
+    """A name, or all below it."""
+    return f"*.{domain.host}" if domain.wildcard else domain.host
+
+
+def path_rule(tool: str, path: PathRule) -> str:
+    """The rule of one tool about a path and all below it."""
+    return f"{tool}({absolute(path)})"
 
 
 def absolute(path: PathRule) -> str:
-    """`/x` as `//x`; a home stays `~/x`.
+    """`/x` as `//x`, the root as `//**`; a home stays `~/x`.
+
+    Raises:
+        RenderError: the path still holds a parameter.
+    """
+    text = plain(path)
+    # An opening bracket begins a set of characters, and a blank at the end is cut off.
+    text = text.replace("[", "[[]")
+    text = f"{text[:-1]}[ ]" if text.endswith(" ") else text
+    if text == "/":
+        return "//**"
+    return f"/{text}" if text.startswith("/") else text
+
+
+def plain(path: PathRule) -> str:
+    """The path as it is, if it is one.
 
     Raises:
         RenderError: the path still holds a parameter.
     """
     text = str(path)
-    if text.startswith("/"):
-        return f"/{text}"
-    if text.startswith("~"):
-        return text
-    raise RenderError(f"{text} is not an absolute path", remedy="bind the policy's parameters first")
+    if not text.startswith(("/", "~")):
+        raise RenderError(f"{text} is not an absolute path", remedy="bind the policy's parameters first")
+    return text
+
+
+def mcp_name(text: str) -> str:
+    """The name of a server or tool as rules have to spell it."""
+    return _REWRITTEN.sub("_", text)
