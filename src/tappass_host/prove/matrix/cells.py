@@ -8,7 +8,7 @@ from tappass_host.policy.model import ASPECTS
 from tappass_host.policy.statements import Statement
 from tappass_host.policy.surfaces import SURFACES, Surface
 from tappass_host.prove.matrix.evidence import Evidence, cell_proof
-from tappass_host.prove.matrix.grades import best, grade, holds, tallies, worst
+from tappass_host.prove.matrix.grades import best, grade, holds, tallies, tally, worst
 from tappass_host.prove.matrix.model import Cell, ClaimLine, Proof
 from tappass_host.sdk.claims import Claim, Component, Denied, Requirement, Strength, Verdict
 from tappass_host.sdk.contract import TargetConfig
@@ -37,7 +37,8 @@ def cells(policy: EffectivePolicy, config: TargetConfig, evidence: Evidence) -> 
 
 
 def _cell(claims: list[Proven], evidence: Evidence) -> Cell:
-    verdicts = statement_verdicts(claims)
+    there = places(claims)
+    verdicts = {statement: worst(surfaces.values()) for statement, surfaces in there.items()}
     restrictions, grants = tallies(verdicts.items())
     shown = [each for each in claims if each.claim.verdict != "unenforceable"] or claims
     return Cell(
@@ -48,19 +49,21 @@ def _cell(claims: list[Proven], evidence: Evidence) -> Cell:
         grade=grade(restrictions, grants, held=holds((c.statement, c.claim.verdict) for c in claims)),
         restrictions=restrictions,
         grants=grants,
+        places=tally(verdict for surfaces in there.values() for verdict in surfaces.values()),
         proven=len({s for claim, s, proof in claims if proof == "live" and verdicts[s] == "enforced"}),
         tried=evidence.tried({each.statement.field for each in claims}),
         claims=tuple(_line(each) for each in claims),
     )
 
 
-def statement_verdicts(claims: Iterable[Proven]) -> dict[Statement, Verdict]:
-    """For each statement the best claim on each surface, and of those the worst."""
-    found: dict[Statement, dict[Surface, list[Verdict]]] = {}
+def places(claims: Iterable[Proven]) -> dict[Statement, dict[Surface, Verdict]]:
+    """For each statement, on each surface that anything is claimed about, the best claim."""
+    found: dict[Statement, dict[Surface, Verdict]] = {}
     for claim, statement, _ in claims:
+        there = found.setdefault(statement, {})
         for surface in claim.reach.surfaces:
-            found.setdefault(statement, {}).setdefault(surface, []).append(claim.verdict)
-    return {s: worst(best(verdicts) for verdicts in places.values()) for s, places in found.items()}
+            there[surface] = best((claim.verdict, there.get(surface, claim.verdict)))
+    return found
 
 
 def _strength(claims: Iterable[Claim]) -> Strength:

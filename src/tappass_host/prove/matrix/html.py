@@ -19,6 +19,9 @@ _LEAD: Final = """What each target really holds of a policy: computed by renderi
 of the conformance kit's reference policy, and how that is known, from recordings of the real targets where a
 cell says live. Choose a cell to see the claims and the transcript behind it."""
 
+_READ: Final = """The number says how many statements are enforced on every surface that they are about; the bar
+counts each statement on each surface."""
+
 
 def page(matrix: Matrix) -> str:
     """The HTML."""
@@ -129,7 +132,7 @@ def _silent(aspect: str) -> str:
 
 def _button(cell: Cell | StackCell, aspect: str, name: str, told: str) -> str:
     label = f"{name}, {aspect}: {cell.grade}, {held(cell)} statements enforced, {told}"
-    meter = "" if cell.grade == "none" else _meter(cell.restrictions, cell.grants)
+    meter = "" if cell.grade == "none" else _meter(cell.places)
     return (
         f'<button type="button" class="cell {cell.grade} {cell.strength}" '
         f'data-aspect="{escaped(aspect)}" aria-haspopup="dialog" aria-label="{escaped(label)}">'
@@ -147,18 +150,16 @@ def _seen(cell: Cell | StackCell) -> str:
     return f'<span class="proof">{words.get(cell.proof, some)}</span>'
 
 
-def _meter(*tallies: Tally) -> str:
-    """How many statements are enforced, partial, unenforceable, as a bar."""
-    sizes = [("e", sum(t.enforced for t in tallies)), ("p", sum(t.partial for t in tallies))]
-    sizes.append(("u", sum(t.unenforceable for t in tallies)))
-    total = sum(size for _, size in sizes)
+def _meter(places: Tally) -> str:
+    """How much is enforced, partial, unenforceable, as a bar."""
+    sizes = (("e", places.enforced), ("p", places.partial), ("u", places.unenforceable))
     parts, at = [], 0
     for kind, size in sizes:
         if size:
             parts.append(f'<rect class="{kind}" x="{at}" width="{size}" height="1"/>')
         at += size
     return (
-        f'<svg class="meter" viewBox="0 0 {total} 1" preserveAspectRatio="none" aria-hidden="true">'
+        f'<svg class="meter" viewBox="0 0 {at} 1" preserveAspectRatio="none" aria-hidden="true">'
         f"{''.join(parts)}</svg>"
     )
 
@@ -188,6 +189,7 @@ def _footer(matrix: Matrix) -> str:
 
 def _legend() -> Iterator[str]:
     yield _words("What a cell says", ((key, word.means) for key, word in GRADES.items()))
+    yield f"<p>{_READ}</p>"
     yield _words("How that is known", PROOFS.items())
     yield _words("Who holds it", _STRENGTHS.items())
 

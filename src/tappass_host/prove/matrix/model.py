@@ -65,8 +65,9 @@ class Cell(Struct, frozen=True, kw_only=True):
         surfaces: where something is held; where it speaks at all, if nothing is.
         proof: the weakest over the places (reaches) that hold something.
         proven: of the enforced statements, how many were seen on the real target.
-        restrictions: verdicts of the statements that forbid.
-        grants: verdicts of the statements that permit.
+        restrictions: verdicts of the statements that forbid, each the worst over its surfaces.
+        grants: likewise of the statements that permit.
+        places: verdicts of each statement on each surface.
         tried: surfaces on which the real target was driven about this aspect.
     """
 
@@ -77,6 +78,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     grade: Grade
     restrictions: Tally
     grants: Tally
+    places: Tally
     proven: int = 0
     tried: tuple[Surface, ...] = ()
     claims: tuple[ClaimLine, ...] = ()
@@ -152,6 +154,7 @@ class StackCell(Struct, frozen=True, kw_only=True):
     Attributes:
         verdict: the worst over its statements; a gap counts as unenforceable.
         strength: the weakest among what is held.
+        places: verdicts of each statement on each surface of each use.
         statements: each with its places, as `tappass coverage --json` gives them.
     """
 
@@ -160,6 +163,7 @@ class StackCell(Struct, frozen=True, kw_only=True):
     grade: Grade
     restrictions: Tally
     grants: Tally
+    places: Tally
     statements: tuple[dict[str, Any], ...] = ()
 
 

@@ -16,7 +16,7 @@ from tappass_host.policy.errors import TappassError
 from tappass_host.policy.statements import Statement
 from tappass_host.prove.matrix.build import REFERENCE, Load
 from tappass_host.prove.matrix.cells import ORDER
-from tappass_host.prove.matrix.grades import grade, holds, tallies, worst
+from tappass_host.prove.matrix.grades import grade, holds, tallies, tally, worst
 from tappass_host.prove.matrix.model import Stack, StackCell
 from tappass_host.registry import LoadedProvider
 from tappass_host.sdk.claims import Strength, Verdict
@@ -105,6 +105,7 @@ def _cell(rows: Sequence[StatementCoverage], said: Mapping[str, Statement]) -> S
         grade=grade(restrictions, grants, held=holds(places)),
         restrictions=restrictions,
         grants=grants,
+        places=tally(verdict for _, verdict in places),
         statements=tuple(msgspec.to_builtins(row) for row in rows),
     )
 

@@ -94,6 +94,7 @@ const comesTo = (cell) => [
   ["Restrictions", tally(cell.restrictions)],
   ["Grants", tally(cell.grants)],
   ["Worst of them", cell.verdict],
+  ["By surface", tally(cell.places)],
 ];
 
 function tally(t) {
