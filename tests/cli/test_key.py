@@ -104,6 +104,14 @@ def test_a_key_that_is_not_there(run, compiled):
     assert ran.error["remedy"] == "make it with tappass key new signing"
 
 
+def test_list_opens_no_private_key(run, base):
+    run("key", "new", "signing", "--org", "acme")
+    (base / "keys" / "signing.pem").write_text("not a key")
+    ran = run("key", "list", "--json")
+    assert ran.code == 0
+    assert "signing" in {key["key"] for key in ran.json["keys"]}
+
+
 def test_a_file_that_is_no_key(run, compiled, place):
     (place / "x.pem").write_text("not a key")
     (place / "x.pem").chmod(0o600)

@@ -88,6 +88,16 @@ def test_a_state_stands_at_the_right_edge_of_a_terminal(terminal, monkeypatch):
     assert out.getvalue() == "policy".ljust(10) + "acme".ljust(48) + "ok\n"
 
 
+def test_a_long_status_wraps_beside_its_word(terminal, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    out, _ = terminal()
+    Out().status("render", "claude-code 2.1.330, bubblewrap 0.8.0, monty 1.4 -> 11 files in out", "ok")
+    assert out.getvalue().splitlines() == [
+        "render    claude-code 2.1.330, bubblewrap 0.8.0, monty",
+        "          1.4 -> 11 files in out                          ok",
+    ]
+
+
 def test_json_says_nothing_else(capsys):
     out = Out(as_json=True)
     out.note("beside")

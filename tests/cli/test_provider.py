@@ -1,6 +1,7 @@
 """`provider`: listing, locking, comparing, and starting a new one."""
 
 import json
+import os
 import re
 
 import pytest
@@ -145,6 +146,27 @@ def test_new_replaces_nothing(run, place):
     ran = run("provider", "new", "acme-box")
     assert ran.code == 2
     assert [p.name for p in (place / "acme-box").iterdir()] == ["README.md"]
+
+
+def test_dev_tests_again_when_a_file_changes(run, place, monkeypatch):
+    (place / "tests").mkdir()
+    test = place / "tests" / "test_x.py"
+    test.write_text("def test_x():\n    assert True\n")
+    turns = []
+
+    def wait(_seconds):
+        turns.append(1)
+        if len(turns) == 1:
+            test.write_text("def test_x():\n    assert False, 'changed'\n")
+            os.utime(test, (1, 1))
+        if len(turns) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("tappass_host.cli.provider_dev.time.sleep", wait)
+    ran = run("provider", "dev", ".")
+    assert ran.code == 0
+    assert ran.out.index("1 passed, 0 failed") < ran.out.index("0 passed, 1 failed")
+    assert ran.out.count("provider ") == 2
 
 
 def test_tests_of_a_folder_without_any(run, place):

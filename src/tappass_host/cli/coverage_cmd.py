@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tappass_host.cli.errors import FINDINGS
+from tappass_host.cli.files import write
 from tappass_host.cli.output import Out
 from tappass_host.cli.planning import (
     Ground,
@@ -39,6 +40,7 @@ _PATH = re.compile(r"(?<!\S)[~/*][^\s,;]*")
     "tappass coverage --policy compiled.json --runtime laptop --all",
     "tappass coverage --policy compiled.json --runtime laptop --by-control",
     "tappass coverage --policy compiled.json --runtime harness=claude-code --suggest",
+    "tappass coverage --policy compiled.json --runtime laptop --html coverage.html",
 )
 @plan_options
 @click.option("--all", "everything", is_flag=True, help="List the enforced and the vacuous statements too.")
@@ -49,8 +51,16 @@ _PATH = re.compile(r"(?<!\S)[~/*][^\s,;]*")
     type=click.Choice(["open", "partial"]),
     help="End with exit code 1 if there are such statements.",
 )
+@click.option("--html", "page", metavar="FILE", help="Write a page to search and filter, too.")
 def coverage(
-    out: Out, *, everything: bool, by_control: bool, suggesting: bool, fail_on: str | None, **named: Any
+    out: Out,
+    *,
+    everything: bool,
+    by_control: bool,
+    suggesting: bool,
+    fail_on: str | None,
+    page: str | None,
+    **named: Any,
 ) -> int:
     """Show what is enforced where, gaps first.
 
@@ -84,8 +94,18 @@ def coverage(
         _suggestions(out, suggestions, asked=suggesting)
 
     out.result(answer, text)
+    if page is not None:
+        _page(out, ground, found, page)
     failed = found.open() or (fail_on == "partial" and found.counts()["partial"])
     return FINDINGS if fail_on and failed else 0
+
+
+def _page(out: Out, ground: Ground, found: "Coverage", target: str) -> None:
+    from tappass_host.prove.pages.coverage import page
+
+    runtime = ground.runtime.recipe.name
+    write(target, page(found, title=title(ground.document.policy), runtime=runtime).encode())
+    out.note(f"written   {target}")
 
 
 def _suggest(out: Out, ground: Ground) -> "tuple[Suggestion, ...]":

@@ -20,7 +20,7 @@ from tappass_host.policy.errors import SignatureError
 from tappass_host.policy.wire import printable
 
 if TYPE_CHECKING:
-    from tappass_host.policy.trust.keys import PrivateKey
+    from tappass_host.policy.trust.keys import PrivateKey, PublicKey
     from tappass_host.policy.trust.root import Root
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -181,6 +181,15 @@ def save_root(org_id: str, version: int, data: bytes) -> Path:
     make_folder(path.parent, mode=0o700)
     write(path, data, replace=False)
     return path
+
+
+def public_keys() -> Iterator[tuple[str, "PublicKey"]]:
+    """The public half of every key of this person; no private one is opened for it."""
+    from tappass_host.policy.trust.keys import PublicKey
+
+    for name in key_names():
+        text = read(key_file(name).with_suffix(".pub"), max_bytes=_MAX_KEY_FILE)
+        yield name, PublicKey.parse(text.decode(errors="replace").strip())
 
 
 def private_keys() -> Iterator[tuple[str, "PrivateKey"]]:

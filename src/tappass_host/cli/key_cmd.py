@@ -66,8 +66,8 @@ def list_(out: Out) -> None:
     at = now()
     roots = [root for org in home.orgs() if (root := home.load_root(org, now=at)) is not None]
     keys = [
-        {"key": name, "public": key.public.text, "trusted_for": trusted_for(key.public, roots, now=at)}
-        for name, key in home.private_keys()
+        {"key": name, "public": key.text, "trusted_for": trusted_for(key, roots, now=at)}
+        for name, key in home.public_keys()
     ]
     orgs = [{"org_id": r.org_id, "version": r.version, "digest": r.digest} for r in roots]
 

@@ -110,10 +110,13 @@ class Out:
 
     def status(self, word: str, text: str, state: str = "") -> None:
         """Print a status line: a word, what it is about, and how it went."""
-        body = clean(text)
-        gap = " " * max(self.width - _WORD - 1 - len(body) - len(state), 2) if state else ""
+        room = self.width - _WORD - 1 - (len(state) + 2 if state else 0)
+        *lines, last = _wrapped(clean(text), room) if self.width else [clean(text)]
+        gap = " " * max(room - len(last), 0) if self.width else ""
+        tail = f"{gap}  {self.word(state)}" if state else ""
         head = paint(word.ljust(_WORD), "bold", *_WORD_STYLES.get(word, ()), on=self.colour)
-        sys.stdout.write(f"{head} {body}{gap}{self.word(state)}\n")
+        body = f"\n{' ' * (_WORD + 1)}".join([*lines, last])
+        sys.stdout.write(f"{head} {body}{tail}\n")
 
     def word(self, text: str) -> str:
         """A verdict or state in its colour."""
