@@ -162,7 +162,7 @@ def test_dev_tests_again_when_a_file_changes(run, place, monkeypatch):
         if len(turns) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("tappass_host.cli.provider_dev.time.sleep", wait)
+    monkeypatch.setattr("tappass_host.cli.provider_dev.sleep", wait)
     ran = run("provider", "dev", ".")
     assert ran.code == 0
     assert ran.out.index("1 passed, 0 failed") < ran.out.index("0 passed, 1 failed")

@@ -1,7 +1,7 @@
 """`tappass provider test` and `provider dev`: the conformance kit, once or whenever a file changes."""
 
-import time
 from pathlib import Path
+from time import sleep
 
 import click
 
@@ -58,7 +58,7 @@ def dev(out: Out, *, path: str, once: bool) -> int:
                 return 0 if verdict.ok else FINDINGS
             out.note("Waiting for changes; Ctrl-C ends.")
         try:
-            time.sleep(_POLL_S)
+            sleep(_POLL_S)
         except KeyboardInterrupt:
             return 0
 
