@@ -69,8 +69,8 @@ def _default(policy: EffectivePolicy, f: NetFeatures) -> Item:
         what = "asks about" if f.floor == "prompt" else "leaves open"
         return Item("default", default, origins, refused=f"{what} every host that nobody lists")
     # A grant that opens more ports than it names is a hole in the default, not in the grant.
-    holed = not f.ports and f.domains != "none" and policy.net.allow
-    return Item("default", default, origins, loss=PORT_BLIND if holed else "")
+    granted = (f.domains != "none" and policy.net.allow) or (f.cidrs and policy.net.cidrs)
+    return Item("default", default, origins, loss=PORT_BLIND if granted and not f.ports else "")
 
 
 def _too_wide(policy: EffectivePolicy, f: NetFeatures) -> bool:

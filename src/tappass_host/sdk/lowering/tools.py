@@ -30,6 +30,8 @@ class ToolFeatures(NamedTuple):
         specs: canonical tools whose argument it can match.
         known: canonical tools it has.
         wrappers: programs that run other programs (`bash`, `env`, ...) and that it does *not* look through.
+        met: whether files and hosts are granted through tool rules; false where the target judges a tool and
+            the files and hosts that it touches apart, and they are lowered by themselves.
         constraints: whether argument constraints are held (a decision service).
         taint: whether taint is held (a decision service).
         why: why constraints or taint are not held.
@@ -41,6 +43,7 @@ class ToolFeatures(NamedTuple):
     specs: frozenset[str]
     known: tuple[str, ...] = CANONICAL_TOOLS
     wrappers: tuple[str, ...] = ()
+    met: bool = True
     constraints: bool = False
     taint: bool = False
     why: str = "static rules see no arguments"
@@ -93,6 +96,8 @@ class _Lowering:
 
     def _unmanaged(self) -> Iterator[Item]:
         """Tools are nobody's business here, yet files and hosts still are."""
+        if not self.f.met:
+            return
         for name in _FILE_TOOLS:
             yield from (
                 Item("allow", met.rule, met.origins) for met in self._met(ToolRule(name), ()) if met.origins
@@ -143,7 +148,9 @@ class _Lowering:
     # Met with files and hosts.
 
     def _met(self, rule: ToolRule, origins: tuple[str, ...]) -> Iterator[_Met]:
-        if rule.name in _FILE_TOOLS and self.policy.doc.filesystem is not None:
+        if not self.f.met:
+            yield _Met(rule, origins)
+        elif rule.name in _FILE_TOOLS and self.policy.doc.filesystem is not None:
             yield from self._met_files(rule, origins)
         elif rule.name == "WebFetch" and self.policy.doc.network is not None:
             yield from self._met_hosts(rule, origins)
@@ -171,6 +178,8 @@ class _Lowering:
 
     def _unused_grants(self, items: list[Item]) -> Iterator[Item]:
         """Grants of files and hosts that no tool may use are true under the tools' own default."""
+        if not self.f.met:
+            return
         used = {origin for item in items for origin in item.origins}
         under = (self.policy.id("tools.default"),)
         fields = (
