@@ -28,6 +28,9 @@ ASPECT_SURFACES: Final[dict[str, tuple[Surface, ...]]] = {
     "extensions": (),
 }
 
+# Constraints of host functions are tool statements that bite in code.
+_ALSO: Final[dict[str, tuple[Surface, ...]]] = {"tools": ("code",)}
+
 # The one field that is not on its aspect's surface: calls are counted where they are dispatched.
 _FIELD_SURFACES: Final[dict[str, tuple[Surface, ...]]] = {"budget.tool_calls_per_minute": ("tool",)}
 
@@ -39,7 +42,7 @@ def surfaces_of(aspect: str, field: str) -> tuple[Surface, ...]:
 
 def aspect_surfaces(aspect: str) -> tuple[Surface, ...]:
     """Every surface that some statement of an aspect is about; empty for an aspect that does not exist."""
-    mine = set(ASPECT_SURFACES.get(aspect, ()))
+    mine = {*ASPECT_SURFACES.get(aspect, ()), *_ALSO.get(aspect, ())}
     for field, surfaces in _FIELD_SURFACES.items():
         if field.partition(".")[0] == aspect:
             mine.update(surfaces)

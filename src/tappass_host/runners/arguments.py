@@ -27,7 +27,10 @@ def objection(
     kwargs: dict[str, Any],
     constraints: Mapping[str, Constraint],
 ) -> str:
-    """Return why the call is outside `constraints`, or an empty text. Arguments not given are not judged."""
+    """Return why the call is outside `constraints`, or an empty text.
+
+    A constrained argument that is left out would be whatever the function takes for it: refused.
+    """
     try:
         named = _name(function, args, kwargs)
     except UnnamedError as error:
@@ -35,7 +38,9 @@ def objection(
     for argument, constraint in constraints.items():
         if argument not in named.parameters and not named.any_name:
             return f"the function has no argument {argument}, which the policy constrains"
-        why = constraint.check(named.given[argument]) if argument in named.given else None
+        if argument not in named.given:
+            return f"{argument} is missing, and the policy constrains it"
+        why = constraint.check(named.given[argument])
         if why is not None:
             return f"{argument} {why}"
     return ""

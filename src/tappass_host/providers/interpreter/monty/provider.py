@@ -10,8 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from tappass_host.policy.effective import EffectivePolicy
+from tappass_host.policy.model import Interpreter
 from tappass_host.sdk.builder import Builder
-from tappass_host.sdk.claims import Evidence, Item, Reach
+from tappass_host.sdk.claims import Evidence, Fidelity, Item, Reach
 from tappass_host.sdk.configs.interpreter import SCHEMA
 from tappass_host.sdk.contract import Options, ProviderInfo, TargetCapabilities, TargetConfig
 from tappass_host.sdk.document import Doc, escape
@@ -22,6 +23,7 @@ from tappass_host.sdk.lowering import (
     Limit,
     LimitFeatures,
     NetFeatures,
+    lower_closed,
     lower_fs,
     lower_limits,
     lower_net,
@@ -74,6 +76,7 @@ INFO: Final = ProviderInfo(
     options=MontyOptions,
     brings=("code",),
     effects={"manifest": "next_session"},
+    records=("gate", "fetches"),
     covers={
         "head": CODE,
         "filesystem": CODE,
@@ -91,6 +94,10 @@ INFO: Final = ProviderInfo(
         "data@code": "has no data sources",
     },
 )
+# Lower and upper ends of what a manifest can say.
+LEAST: Final = 1
+MOST_MB: Final = 64 << 10
+MOST_MS: Final = 86_400_000
 
 
 def _reach(name: str, probe: str) -> Reach:
@@ -99,32 +106,35 @@ def _reach(name: str, probe: str) -> Reach:
 
 ENGINE: Final = _reach("engine", "limits")
 MOUNTS: Final = _reach("mounts", "files")
-# One place for calls and imports: `interpreter.default` is about both, and the worse of the two counts.
+# One place for calls and what is not listed: `interpreter.default` is about both, and the worse counts.
 GATE: Final = _reach("gate", "host-functions")
+IMPORTS: Final = _reach("imports", "imports")
 FETCHES: Final = _reach("fetches", "network")
+# Without the fetching host function there is no network at all, whatever the mode.
+NO_NETWORK: Final = _reach("no-network", "no-network")
 ENVIRONMENT: Final = _reach("environment", "env")
 VALIDITY: Final = _reach("validity", "expiry")
 
-FS: Final = FsFeatures(nesting="disjoint", floor="nothing", existing=True)
-NET: Final = NetFeatures(domains="native", floor="nothing", unix=False, other=True)
+FS: Final = FsFeatures(nesting="disjoint", floor="nothing", existing=True, widest="deny")
+NET: Final = NetFeatures(domains="native", floor="nothing", unix=False, other=True, widest="deny")
 LIMITS: Final = LimitFeatures(
     aspect="interpreter", holds=dict.fromkeys(("memory_mb", "cpu_time_ms"), ""), why={}
 )
+BINDS_PACKAGE: Final = "only in the form `from ... import`: the other one would bind the whole of {}"
 NO_FETCH: Final = f"code has no network unless {FETCH} is one of its host functions"
 
 
 def render(policy: EffectivePolicy, target: TargetCapabilities) -> TargetConfig:
     """Render one manifest."""
     b = Builder(INFO, policy, target)
-    options = target.options if isinstance(target.options, MontyOptions) else MontyOptions()
+    options = target.options_as(MontyOptions)
     doc = b.doc("manifest", path="monty.manifest.json", owner="user", mode=0o600)
     _head(b, doc, options)
     _limits(b, doc, options)
     _mounts(b, doc, options)
     _network(b, doc)
-    if policy.doc.interpreter is not None:
-        _calls(b, doc)
-        _imports(b, doc)
+    _calls(b, doc)
+    _imports(b, doc)
     _environment(b, doc)
     return b.build()
 
@@ -138,21 +148,34 @@ def _head(b: Builder, doc: Doc, options: MontyOptions) -> None:
     doc.set("/policy/not_before", policy.doc.not_before, by=why)
     doc.set("/mode", policy.doc.mode, by=why)
     doc.set("/tenant", options.tenant or policy.doc.org_id, by=why)
-    expiry = Item("expires", policy.doc.expires_at, policy.ids("head.expires_at"))
+    expiry = Item("expires", policy.until, policy.ids("head.expires_at"))
     for item in b.lower([expiry], at=VALIDITY):
         doc.set("/policy/expires_at", item.value, by=item)
 
 
 def _limits(b: Builder, doc: Doc, options: MontyOptions) -> None:
-    found = {i.value.field: i for i in lower_limits(b.policy, LIMITS) if isinstance(i.value, Limit)}
-    b.lower(found.values(), at=ENGINE)
+    found = {i.value.field: _bounded(i) for i in lower_limits(b.policy, LIMITS) if isinstance(i.value, Limit)}
+    held = {i.value.field: i for i in b.lower(found.values(), at=ENGINE) if isinstance(i.value, Limit)}
     bounded = "no run is without bounds"
-    memory, cpu = found.get("memory_mb"), found.get("cpu_time_ms")
+    memory, cpu = held.get("memory_mb"), held.get("cpu_time_ms")
     megabytes, millis = _number(memory, options.memory_mb), _number(cpu, options.cpu_time_ms)
     doc.set("/limits/memory_bytes", megabytes * MEGABYTE, by=memory or bounded)
     doc.set("/limits/cpu_time_ms", millis, by=cpu or bounded)
     # The start of a worker takes up to a second on a busy machine, and waiting is not computing.
-    doc.set("/limits/wall_ms", options.wall_ms or 2 * millis + 5_000, by=bounded)
+    wall = options.wall_ms or min(2 * millis + 5_000, MOST_MS)
+    doc.set("/limits/wall_ms", wall, by=bounded)
+
+
+def _bounded(item: Item) -> Item:
+    """A limit as a manifest can say it: without any nothing runs, and there is a most."""
+    limit = item.value
+    assert isinstance(limit, Limit)
+    if limit.number < LEAST:
+        return item._replace(refused="a run needs some: leave host functions and imports out instead")
+    most = MOST_MB if limit.field == "memory_mb" else MOST_MS
+    if limit.number > most:
+        return item._replace(value=Limit(limit.field, most), fidelity="stricter")
+    return item
 
 
 def _number(item: Item | None, default: int) -> int:
@@ -160,9 +183,10 @@ def _number(item: Item | None, default: int) -> int:
 
 
 def _mounts(b: Builder, doc: Doc, options: MontyOptions) -> None:
+    doc.ensure("/mounts", by="no folder but what is listed")
     for item in b.lower(map(_folder, lower_fs(b.policy, FS, b.know)), at=MOUNTS):
-        if not isinstance(item.value, FsEntry):
-            doc.ensure("/mounts", by=item)
+        if not isinstance(item.value, FsEntry) or item.op == "shut":
+            doc.credit("manifest#/mounts", by=item)
             continue
         path, write = str(item.value.path), item.value.access == "write"
         mount: dict[str, Any] = {"host": path, "guest": path, "mode": "rw" if write else "ro"}
@@ -172,41 +196,37 @@ def _mounts(b: Builder, doc: Doc, options: MontyOptions) -> None:
 
 
 def _folder(item: Item) -> Item:
-    """Mounts are folders, found by their real path; an open default cannot be mounted beside them."""
+    """Mounts are folders, found by their real path."""
     if isinstance(item.value, FsEntry) and item.value.kind not in ("", "dir") and item.op == "grant":
         return item._replace(refused=f"mounts folders, and this is a {item.value.kind.partition(':')[0]}")
-    if item.op == "default" and item.value == "allow":
-        return item._replace(refused="shows only the folders that are mounted")
-    return item._replace(fidelity="stricter") if (item.op, item.value) == ("default", "read_only") else item
+    return item
 
 
 def _network(b: Builder, doc: Doc) -> None:
-    off = b.policy.by_field.get("interpreter.network", ())
-    sealed = bool(off) and off[0].entry == "off"
-    fetch = (
-        not sealed
-        and b.policy.doc.interpreter is not None
-        and FETCH in b.policy.doc.interpreter.host_functions
-    )
-    if off:
-        switch = Item("network", off[0].entry, (off[0].id,), refused="" if sealed or fetch else NO_FETCH)
-        for item in b.lower([switch], at=FETCHES):
-            doc.set("/network/mode", item.value, by=item)
+    """The one way out is the fetching host function, and the switch is off where that is not granted."""
+    node = b.policy.doc.interpreter
+    switch = b.policy.ids("interpreter.network")
+    off = bool(switch) and node is not None and node.network == "off"
+    fetch = not off and node is not None and FETCH in node.host_functions
     doc.set("/network/mode", "allowlist" if fetch else "off", by="no network but what is listed")
-    items = (_through_fetch(item, off[0].id if sealed else "", fetch) for item in lower_net(b.policy, NET))
-    for item in b.lower(items, at=FETCHES):
+    at = FETCHES if fetch else NO_NETWORK
+    refused = "" if off or fetch else NO_FETCH
+    for item in b.lower([Item("switch", None, switch, refused=refused)] if switch else [], at=at):
+        doc.credit("manifest#/network/mode", by=item)
+    items = lower_net(b.policy, NET) if fetch else _shut(b.policy, switch if off else ())
+    for item in b.lower(items, at=at):
         _host_rule(doc, item)
 
 
-def _through_fetch(item: Item, sealed_by: str, fetch: bool) -> Item:
-    """Without the fetching host function nothing gets out, so every restriction holds and no grant works."""
-    if item.op in ("allow", "cidr") and sealed_by:
-        return item._replace(under=(sealed_by,), refused="", loss="")
-    if item.op in ("allow", "cidr") and not fetch:
-        return item._replace(refused=NO_FETCH)
-    if item.op == "default" and item.value == "allow":
-        return item._replace(refused="reaches only what is listed")
-    return item
+def _shut(policy: EffectivePolicy, off: tuple[str, ...]) -> list[Item]:
+    """Without the host function every restriction holds. Grants of hosts are lost, or not meant for code."""
+    items = lower_closed(policy, "network", NO_FETCH)
+    return [item._replace(refused="", under=off) if off and _is_host(item) else item for item in items]
+
+
+def _is_host(item: Item) -> bool:
+    granted = ("network.allow_domains[", "network.allow_cidrs[", "network.local[")
+    return bool(item.refused) and item.origins[0].startswith(granted)
 
 
 def _host_rule(doc: Doc, item: Item) -> None:
@@ -222,47 +242,56 @@ def _host_rule(doc: Doc, item: Item) -> None:
 
 
 def _calls(b: Builder, doc: Doc) -> None:
+    doc.ensure("/host_functions", by="no function of the host but what is listed")
     node = b.policy.doc.interpreter
-    assert node is not None
+    if node is None:
+        return
     open_ = "only listed host functions exist" if node.default == "allow" else ""
     default = Item("default", node.default, b.policy.ids("interpreter.default"), refused=open_)
     for item in b.lower([default], at=GATE):
-        doc.ensure("/host_functions", by=item)
+        doc.credit("manifest#/host_functions", by=item)
     constraints = b.policy.doc.tools.constraints if b.policy.doc.tools else {}
-    listed = [
-        Item("call", name, (f"interpreter.host_functions[{name}]",)) for name in sorted(node.host_functions)
-    ]
-    for item in b.lower(listed, at=GATE):
-        function: dict[str, Any] = {"name": item.value}
-        if item.value in constraints:
-            function["constraints"] = msgspec.to_builtins(constraints[str(item.value)])
-        locator = doc.add("/host_functions", function, by=item)
-        prefix = f"tools.constraints.{item.value}."
-        said = [s for s in b.policy.ids("tools.constraints") if s.startswith(prefix)]
-        for constraint in b.lower([Item("constraint", s, (s,)) for s in said], at=GATE):
-            doc.credit(locator, by=constraint)
+    for name in sorted(node.host_functions):
+        function: dict[str, Any] = {"name": name}
+        if name in constraints:
+            function["constraints"] = msgspec.to_builtins(constraints[name])
+        said = [s for s in b.policy.ids("tools.constraints") if s.startswith(f"tools.constraints.{name}.")]
+        items = [Item("call", name, (f"interpreter.host_functions[{name}]",))]
+        items += [Item("constraint", s, (s,)) for s in said]
+        doc.add("/host_functions", function, by=tuple(b.lower(items, at=GATE)))
 
 
 def _imports(b: Builder, doc: Doc) -> None:
+    doc.ensure("/imports/deny", by="modules that are never imported")
     node = b.policy.doc.interpreter
-    assert node is not None
+    if node is None:
+        return
     if node.default == "deny":
         default = Item("default", "deny", b.policy.ids("interpreter.default"))
         for item in b.lower([default], at=GATE):
             doc.ensure("/imports/allow", by=item)
-    for item in b.lower((_module(b, "allow", name) for name in sorted(node.allow_imports)), at=GATE):
-        doc.add("/imports/allow", item.value, by=item) if node.default == "deny" else doc.credit(
-            "manifest#", by=item
-        )
-    for item in b.lower((_module(b, "deny", name) for name in sorted(node.deny_imports)), at=GATE):
+    for item in b.lower((_allowed(node, name) for name in sorted(node.allow_imports)), at=IMPORTS):
+        if node.default == "deny":
+            doc.add("/imports/allow", item.value, by=item)
+        else:
+            doc.credit("manifest#/imports/deny", by=item)
+    for item in b.lower((_denied(name) for name in sorted(node.deny_imports)), at=IMPORTS):
         doc.add("/imports/deny", item.value, by=item)
 
 
-def _module(b: Builder, op: str, name: str) -> Item:
-    del b
-    item = Item(op, name, (f"interpreter.{op}_imports[{name}]",))
-    missing = op == "allow" and name.partition(".")[0] not in MODULES
-    return item._replace(refused=f"monty has no module {name}") if missing else item
+def _allowed(node: Interpreter, name: str) -> Item:
+    item = Item("allow", name, (f"interpreter.allow_imports[{name}]",))
+    package = name.partition(".")[0]
+    if package not in MODULES:
+        return item._replace(refused=f"monty has no module {package}")
+    bound = "." in name and package not in node.allow_imports
+    return item._replace(loss=BINDS_PACKAGE.format(package)) if bound else item
+
+
+def _denied(name: str) -> Item:
+    """Whoever holds a package holds its submodules, so a denied submodule takes the package along."""
+    fidelity: Fidelity = "stricter" if "." in name else "exact"
+    return Item("deny", name, (f"interpreter.deny_imports[{name}]",), fidelity)
 
 
 def _environment(b: Builder, doc: Doc) -> None:
@@ -280,13 +309,15 @@ def _environment(b: Builder, doc: Doc) -> None:
 def _granted_env(b: Builder) -> dict[str, str]:
     """Variables granted to code, with the values the host answers."""
     env: dict[str, str] = {}
-    node = b.policy.doc.interpreter
+    node, credentials = b.policy.doc.interpreter, b.policy.doc.credentials
     for name in sorted(node.env) if node else ():
         value, origin = b.ask("env", name), (f"interpreter.env[{name}]",)
-        if value is UNKNOWN:
+        if credentials is not None and name in credentials.hide_env:
+            b.refuse(origin, f"credentials.hide_env[{name}] hides it", at=ENVIRONMENT)
+        elif value is UNKNOWN:
             b.refuse(origin, f"the value of {name} is not known yet", at=ENVIRONMENT)
-            continue
-        env[name] = str(value)
-        for item in b.lower([Item("env", name, origin)], at=ENVIRONMENT):
-            b.credit(f"manifest#/env/{escape(name)}", by=item)
+        else:
+            env[name] = str(value)
+            for item in b.lower([Item("env", name, origin)], at=ENVIRONMENT):
+                b.credit(f"manifest#/env/{escape(name)}", by=item)
     return env
