@@ -105,7 +105,7 @@ def test_a_recording_that_cannot_be_judged_any_more_is_stale(monty, recorded):
 
 def test_the_matrix_is_about_the_version_of_the_newest_proof(monty, recorded):
     old, new = recorded(version="1.3.0", at="2026-10-01T10:00:00Z"), recorded(version="1.4.1")
-    row = row_of(monty, [new, old])
+    row = row_of(monty, [old, new])
     assert row.target_version == "1.4.1"
     assert [(each.target_version, each.counted) for each in row.recordings] == [
         ("1.4.1", True),

@@ -8,7 +8,7 @@ import msgspec
 from tappass_host import __version__
 from tappass_host.policy.errors import TappassError
 from tappass_host.prove.matrix.cells import ORDER, cells
-from tappass_host.prove.matrix.evidence import Evidence, judged, version_of
+from tappass_host.prove.matrix.evidence import Evidence, judged, newest_first, version_of
 from tappass_host.prove.matrix.model import Broken, Cell, Matrix, Proof, ProviderRow
 from tappass_host.prove.record import Recorded
 from tappass_host.registry import Entry, LoadedProvider
@@ -99,7 +99,7 @@ def row_of(provider: LoadedProvider, recorded: Iterable[Recorded], *, excuses: b
         TappassError: it does not render the reference policy.
     """
     info = provider.info
-    checked = [judged(each, provider) for each in recorded]
+    checked = newest_first(judged(each, provider) for each in recorded)
     usual = default_target(info)
     target = msgspec.structs.replace(usual, version=version_of(checked, usual.version))
     evidence = Evidence(checked, target.version)

@@ -79,11 +79,20 @@ def cell_proof(claims: Iterable[tuple[Claim, Proof]]) -> Proof:
     return min(known, key=_OF_CELL.index, default="documented")
 
 
+def newest_first(checked: Iterable[Checked]) -> list[Checked]:
+    """Those that are live, and of them the newest, before the others."""
+    return sorted(checked, key=lambda each: (each.state == "live", each.recorded.recorded_at), reverse=True)
+
+
 def version_of(checked: Sequence[Checked], default: str) -> str:
-    """The version of the target that the newest proof is about; the provider's own newest without any."""
+    """The version of the target that the newest live proof is about; the provider's own newest without any.
+
+    Args:
+        checked: newest first.
+        default: the provider's own newest.
+    """
     live = [each.recorded for each in checked if each.state == "live"]
-    newest = max(live, key=lambda recorded: recorded.recorded_at, default=None)
-    return newest.target.get("version", default) if newest else default
+    return live[0].target.get("version", default) if live else default
 
 
 def judged(recorded: Recorded, provider: Any) -> Checked:

@@ -18,9 +18,8 @@ _TITLE: Final = "Availability matrix"
 _LEAD: Final = """What each target really holds of a policy: computed by rendering the {statements} statements
 of the conformance kit's reference policy, and how that is known, from recordings of the real targets where a
 cell says live. Choose a cell to see the claims and the transcript behind it."""
-
-_READ: Final = """The number says how many statements are enforced on every surface that they are about; the bar
-counts each statement on each surface."""
+_READ: Final = """The number says how many statements are enforced on every surface that they are about; the
+bar counts each statement on each surface."""
 
 
 def page(matrix: Matrix) -> str:

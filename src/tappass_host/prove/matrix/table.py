@@ -139,7 +139,8 @@ def _legend(matrix: Matrix, width: int) -> Iterator[Line]:
 
 
 def _footnotes(matrix: Matrix, width: int) -> Iterator[Line]:
-    for row in matrix.providers:
+    # A stale recording that a newer one made up for is no news.
+    for row in (row for row in matrix.providers if row.proof != "live"):
         for recording in row.recordings:
             if recording.state == "stale":
                 why = recording.reasons[0] if recording.reasons else ""

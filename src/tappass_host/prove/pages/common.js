@@ -104,3 +104,54 @@ function places(some) {
     locators([...new Set(some.flatMap((s) => (s.places || []).flatMap((p) => p.locators || [])))]),
   ];
 }
+
+// Search and filters over the lines of the table. `fits(row, terms, wanted, line)` says whether a line is shown.
+function filtering(noun, rows, fits, also) {
+  const table = document.getElementById("grid");
+  const form = document.getElementById("filters");
+  const apply = () => {
+    const wanted = Object.fromEntries(new FormData(form));
+    const terms = wanted.search.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const line of table.querySelectorAll("tr[data-row]")) {
+      line.hidden = !fits(rows[line.dataset.row], terms, wanted, line);
+      shown += !line.hidden;
+    }
+    for (const body of table.tBodies) body.hidden = !body.querySelector("tr.provider:not([hidden])");
+    for (const select of form.querySelectorAll("select")) select.classList.toggle("on", Boolean(select.value));
+    if (also) also(wanted);
+    document.getElementById("count").textContent = `${shown} of ${plural(rows.length, noun)}`;
+    document.getElementById("nothing").hidden = shown > 0;
+    document.getElementById("reset").hidden = !Object.values(wanted).some(Boolean);
+  };
+  form.addEventListener("input", apply);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", () => setTimeout(apply));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "/" && !dialog.open && !/^(INPUT|SELECT)$/.test(document.activeElement.tagName)) {
+      event.preventDefault();
+      form.elements.search.focus();
+    }
+  });
+  apply();
+}
+
+// What stands behind # in the address is opened: a cell can be linked to.
+function addressed(show) {
+  const go = () => {
+    if (!location.hash) return;
+    try {
+      show(...location.hash.slice(1).split("/").map(decodeURIComponent));
+    } catch (error) {
+      if (!(error instanceof URIError)) throw error;
+    }
+  };
+  window.addEventListener("hashchange", go);
+  go();
+}
+
+// The header of the table stays right below the bar, however many lines that takes.
+const bar = document.querySelector(".bar");
+new ResizeObserver(() => {
+  document.documentElement.style.setProperty("--under", `${bar.offsetHeight}px`);
+}).observe(bar);

@@ -167,30 +167,6 @@ grid.addEventListener("keydown", (event) => {
   if (next) { event.preventDefault(); next.focus(); }
 });
 
-const form = document.getElementById("filters");
-const count = document.getElementById("count");
-const nothing = document.getElementById("nothing");
-
-function filter() {
-  const wanted = Object.fromEntries(new FormData(form));
-  const terms = wanted.search.toLowerCase().split(/\s+/).filter(Boolean);
-  let shown = 0;
-  for (const line of grid.querySelectorAll("tr[data-row]")) {
-    const row = rows[line.dataset.row];
-    const hit = matches(row, terms, wanted, line);
-    line.hidden = !hit;
-    shown += hit;
-  }
-  for (const body of grid.tBodies) body.hidden = !body.querySelector("tr.provider:not([hidden])");
-  for (const cell of grid.querySelectorAll("[data-aspect-column]")) {
-    cell.hidden = Boolean(wanted.aspect) && cell.dataset.aspectColumn !== wanted.aspect;
-  }
-  for (const select of form.querySelectorAll("select")) select.classList.toggle("on", Boolean(select.value));
-  count.textContent = `${shown} of ${plural(rows.length, "provider")}`;
-  nothing.hidden = shown > 0;
-  document.getElementById("reset").hidden = !Object.values(wanted).some(Boolean);
-}
-
 function matches(row, terms, wanted, line) {
   const text = [row.id, ...row.aliases, row.position, row.target, row.target_version].join(" ").toLowerCase();
   const fits = (cell) => cell && (!wanted.verdict || cell.grade === wanted.verdict) && (!wanted.proof || cell.proof === wanted.proof);
@@ -204,29 +180,14 @@ function matches(row, terms, wanted, line) {
     && (!narrowed || names.some((name) => fits(row.aspects[name])));
 }
 
-form.addEventListener("input", filter);
-form.addEventListener("submit", (event) => event.preventDefault());
-form.addEventListener("reset", () => setTimeout(filter));
-document.addEventListener("keydown", (event) => {
-  if (event.key === "/" && !dialog.open && !/^(INPUT|SELECT)$/.test(document.activeElement.tagName)) {
-    event.preventDefault();
-    form.elements.search.focus();
+filtering("provider", rows, matches, (wanted) => {
+  for (const cell of grid.querySelectorAll("[data-aspect-column]")) {
+    cell.hidden = Boolean(wanted.aspect) && cell.dataset.aspectColumn !== wanted.aspect;
   }
 });
 
-// The header of the table stays right below the bar, however many lines that takes.
-const bar = document.querySelector(".bar");
-new ResizeObserver(() => {
-  document.documentElement.style.setProperty("--under", `${bar.offsetHeight}px`);
-}).observe(bar);
-
-function fromAddress() {
-  const [name, aspect] = location.hash.slice(1).split("/").map(decodeURIComponent);
-  if (name === "together" && data.stack && data.stack.aspects[aspect]) stackDetail(aspect);
+addressed((name, aspect) => {
   const row = rows.find((each) => each.id === name);
   if (row) (row.aspects[aspect] ? cellDetail : providerDetail)(row, aspect);
-}
-
-filter();
-fromAddress();
-window.addEventListener("hashchange", fromAddress);
+  else if (name === "together" && data.stack && data.stack.aspects[aspect]) stackDetail(aspect);
+});
