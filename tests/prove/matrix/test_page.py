@@ -96,7 +96,7 @@ def test_words_of_a_provider_are_text(matrix):
     assert len(elements.all("script")) == 2
     assert not [(tag, name) for tag, attrs in elements.found for name in attrs if name.startswith("on")]
     assert {tag for tag, _ in elements.found} <= {
-        "html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "p", "span", "b", "small", "search",
+        "html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "p", "span", "b", "small", "div",
         "form", "input", "select", "option", "button", "output", "main", "table", "caption", "thead", "tbody", "tr",
         "th", "td", "svg", "rect", "footer", "ul", "li", "dialog", "script",
     }  # fmt: skip

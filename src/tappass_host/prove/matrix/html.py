@@ -55,7 +55,7 @@ def _bar(matrix: Matrix) -> str:
     proofs = [proof for proof in get_args(Proof) if any(cell.proof == proof for cell in cells)]
     positions = dict.fromkeys(row.position for row in matrix.providers)
     return (
-        '<search class="bar"><form id="filters">'
+        '<div class="bar" role="search"><form id="filters">'
         '<input type="search" name="search" placeholder="Search providers" aria-label="Search providers" '
         'autocomplete="off" spellcheck="false">'
         + _select("position", "Every position", positions)
@@ -63,7 +63,7 @@ def _bar(matrix: Matrix) -> str:
         + _select("verdict", "Every verdict", grades)
         + _select("proof", "Every proof", proofs)
         + '<button type="reset" id="reset" hidden>Reset</button>'
-        '<output id="count" aria-live="polite"></output></form></search>'
+        '<output id="count" aria-live="polite"></output></form></div>'
     )
 
 

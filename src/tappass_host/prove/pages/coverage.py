@@ -78,12 +78,12 @@ def _bar(rows: Sequence[StatementCoverage], groups: Mapping[str, Sequence[Statem
         _select("level", "Every level", {row.level: row.level for row in rows if row.level}),
     )
     return (
-        '<search class="bar"><form id="filters">'
+        '<div class="bar" role="search"><form id="filters">'
         '<input type="search" name="search" placeholder="Search statements and reasons" '
         'aria-label="Search statements and reasons" autocomplete="off" spellcheck="false">'
         f"{''.join(selects)}"
         '<button type="reset" id="reset" hidden>Reset</button>'
-        '<output id="count" aria-live="polite"></output></form></search>'
+        '<output id="count" aria-live="polite"></output></form></div>'
     )
 
 

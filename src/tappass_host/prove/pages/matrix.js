@@ -36,7 +36,8 @@ function transcript(attempts) {
     el("td", { "data-label": HEADS[0] }, code(each.action), el("small", {}, code(each.statement))),
     el("td", { "data-label": HEADS[1] }, el("span", {}, el("span", { class: `said ${each.says}` }, each.says), each.where ? ` ${each.where}` : "")),
     el("td", { "data-label": HEADS[2] }, SAID[each.without] || each.without),
-    el("td", { "data-label": HEADS[3], title: each.text }, SAID[each.outcome] || each.outcome),
+    el("td", { "data-label": HEADS[3] }, el("span", {}, SAID[each.outcome] || each.outcome,
+      each.outcome !== "ran" && each.text ? el("small", { class: "told", title: each.text }, each.text) : null)),
     el("td", { "data-label": HEADS[4] }, el("span", {}, each.by || "\u2013", each.declared ? el("small", {}, "not claimed enforced here") : null)),
   ];
   const kind = (each) => (each.declared ? "declared" : each.agrees ? "" : "wrong");
