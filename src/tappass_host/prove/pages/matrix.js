@@ -31,10 +31,13 @@ function claim(some) {
 const HEADS = ["action", "policy says", "without policy", "with policy", "stopped by"];
 const SAID = { ran: "ran", blocked: "BLOCKED", asked: "ASKED", failed: "failed", timeout: "timed out" };
 
+// `org org.yaml:33:14` -> `org:33`: level and line of the rule.
+const short = (where) => (where || "").replace(/^(\S+) .*?:(\d+)(:\d+)?$/, "$1:$2");
+
 function transcript(attempts) {
   const cells = (each) => [
     el("td", { "data-label": HEADS[0] }, code(each.action), el("small", {}, code(each.statement))),
-    el("td", { "data-label": HEADS[1] }, el("span", {}, el("span", { class: `said ${each.says}` }, each.says), each.where ? ` ${each.where}` : "")),
+    el("td", { "data-label": HEADS[1] }, el("span", { title: each.where }, el("span", { class: `said ${each.says}` }, each.says), ` ${short(each.where)}`)),
     el("td", { "data-label": HEADS[2] }, SAID[each.without] || each.without),
     el("td", { "data-label": HEADS[3] }, el("span", {}, SAID[each.outcome] || each.outcome,
       each.outcome !== "ran" && each.text ? el("small", { class: "told", title: each.text }, each.text) : null)),
