@@ -60,6 +60,8 @@ def _escapes(policy: EffectivePolicy, source: str, destination: str) -> Iterator
 
 
 def _still_holds(policy: EffectivePolicy, rule: FsRule, source: str, destination: str) -> bool:
+    if not rule.path.is_glob and not rule.path.lies_within(source):
+        return True  # a literal rule further up has been judged at both ends already
     if rule.path.survives_move(source, destination):
         return True
     origin = below(source, rule.root)

@@ -104,7 +104,7 @@ def test_where_rules_only_add_up_a_grant_gives_way_to_what_is_denied_inside_it()
     assert one(items, "deny", "/ws/secret").under == ("filesystem.default[deny]",)
     assert emitted(items) == [("grant", "/data", "read")]
     assert "only be read" in one(items, "grant", "/data").loss
-    assert one(items, "grant", "/data/x").under == ("filesystem.default[deny]",)
+    assert one(items, "narrow", "/data/x").under == ("filesystem.default[deny]",)
 
 
 def test_where_rules_only_add_up_nothing_inside_a_grant_can_be_taken_away():
@@ -206,3 +206,16 @@ def test_a_relative_pattern_with_nowhere_to_hang_from_is_still_a_statement(featu
     under = ("filesystem.default[deny]",)
     assert found[("filesystem.deny_paths[**/.env]",)] == under
     assert found[("filesystem.read_only[**/docs]",)] == under
+
+
+def test_what_narrows_a_grant_that_gave_way_is_closed_by_the_default():
+    facts = {"glob:/ws/**/.envrc": ("/ws/a/.envrc",)}
+    items = lower(
+        UNION, facts, workspace="/ws", read_only=("**/.envrc", "/ws/vendor"), deny_paths=("/ws/secret",)
+    )
+    narrows = [i for i in items if i.op == "narrow"]
+    assert {o for i in narrows for o in i.origins} == {
+        "filesystem.read_only[**/.envrc]",
+        "filesystem.read_only[/ws/vendor]",
+    }
+    assert all(i.under == ("filesystem.default[deny]",) and not i.loss for i in narrows)

@@ -196,6 +196,9 @@ class _Lowering:
 
     def _expanded(self, rule: FsRule) -> Iterator[_Node]:
         origins = (rule.statement,)
+        if rule.access == "read" and self._narrows_nothing(origins):
+            self.early.append(self._closed("narrow", None, origins))
+            return
         if self._shut(rule):
             self.early.append(self._closed("deny", None, origins))
             return
@@ -288,6 +291,9 @@ class _Lowering:
         key = _key(node.path)
         outer = self._nearest(self.grants, key)
         around = outer.access if outer else _DEFAULT_ACCESS[self.default]
+        if node.access == "read" and self._narrows_nothing(node.origins):
+            yield self._closed("narrow", _entry(node), node.origins)
+            return
         # What a grant that gave way no longer opens is closed by the default.
         inner_ids, over = node.origins, outer.origins[:1] if outer and not outer.loss else ()
         if node.access == "read" and self._always_at(key) == "write":
@@ -307,6 +313,12 @@ class _Lowering:
             yield Item("grant", _entry(node), inner_ids, refused=why)
         else:
             yield self._present(Item("grant", _entry(node), inner_ids, loss=node.loss), node)
+
+    def _narrows_nothing(self, origins: tuple[str, ...]) -> bool:
+        """True where the writable folder around a narrowing gives way, so that nothing there is written."""
+        gives_way = self.f.nesting in _ADDITIVE and self.f.conflict == "grant"
+        shut = self.wanted == "deny" and self.f.floor == "nothing"
+        return gives_way and shut and all(self.policy.by_id[o].polarity == "restrict" for o in origins)
 
     def _narrow(self, node: _Node) -> Item:
         if self.f.nesting in _ADDITIVE or not self.f.narrow:
