@@ -26,7 +26,7 @@ def page() -> str:
 
 
 def shipped() -> Matrix:
-    """The matrix of what ships: no provider of this machine, and no path of it in the reasons of a broken one."""
+    """The matrix of what ships: nothing of this machine, not even a path in what a broken provider says."""
     entries = tuple(entry for entry in registry.all() if entry.source == "builtin")
     matrix = build(Source(entries, registry.get), recordings())
     here = f"{REPOSITORY}/"
