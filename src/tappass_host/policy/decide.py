@@ -48,6 +48,12 @@ def decide(policy: EffectivePolicy, action: a.Action, *, tainted: frozenset[str]
     return Decision(first.effect, first.statement, first.reason)
 
 
+def grounds(policy: EffectivePolicy, action: a.Action) -> frozenset[str]:
+    """The statements of every check that an action passes: all of them have to be held for an allow."""
+    checks = _CHECKS[type(action)](policy, action, frozenset())
+    return frozenset(check.statement for check in checks if check.statement)
+
+
 def _order(check: Check) -> tuple[int, int]:
     aspect = check.statement.partition(".")[0]
     place = _ASPECTS.index(aspect) if aspect in _ASPECTS else len(_ASPECTS)

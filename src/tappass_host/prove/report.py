@@ -43,7 +43,8 @@ def line(row: Row) -> Line:
 def place(row: Row) -> str:
     """Level and line of the statement that decides, short: `org:41`."""
     level, _, source = row.provenance.partition(" ")
-    number = source.split(":")[1] if source.count(":") >= 1 else ""
+    # The file may begin with `preset:`.
+    number = source.rsplit(":", 2)[1] if source.count(":") >= 2 else ""  # noqa: PLR2004 - file:line:column
     return f"{level}:{number}" if number else level
 
 

@@ -15,6 +15,8 @@ from tappass_host.compiler.compile import compile_until_settled
 from tappass_host.compiler.effective import Surroundings
 from tappass_host.compiler.plan import Plan, UsePlan
 from tappass_host.compiler.recipe import Recipe
+from tappass_host.policy.decide import Decision, grounds
+from tappass_host.policy.effect import Effect
 from tappass_host.policy.effective import EffectivePolicy
 from tappass_host.policy.model import Policy
 from tappass_host.policy.params import bind
@@ -26,6 +28,8 @@ from tappass_host.prove.outcome import Row
 from tappass_host.prove.stage import Stage
 from tappass_host.prove.targets import Catalogue, Located, Missing
 from tappass_host.prove.world import World, build_world
+from tappass_host.sdk.builder import CANNOT
+from tappass_host.sdk.claims import Claim
 from tappass_host.sdk.contract import TargetCapabilities
 
 # provider id -> module of its probe; a provider without one is reported as such, never passed over.
@@ -217,21 +221,35 @@ def _try(ground: Ground, stage: Stage, use: UsePlan) -> list[Row]:
         decision = case.expected(judged.policy)
         said = judged.policy.doc.provenance.get(decision.statement)
         where = f"{said.level} {said.source}".strip() if said else ""
-        claimed = _claimed(stage.plan, use, decision.statement, case)
+        claimed = _claimed(stage.plan, use, decision, case)
         rows.append(Row(use.provider, case, decision, outcome, control, claimed, where))
     return rows
 
 
-def _claimed(plan: Plan, use: UsePlan, statement: str, case: Case) -> bool:
-    """Whether this use, one around it or a service of it claims to enforce the deciding statement there."""
+def _claimed(plan: Plan, use: UsePlan, decision: Decision, case: Case) -> bool:
+    """Whether this use, one around it or a service of it claims to hold the deciding statement there.
+
+    What is permitted works only if nobody on the way has to refuse any of the grants it stands on.
+    """
+    claims = _claims_about(plan, use, case)
+    if decision.effect is Effect.ALLOW:
+        stood_on = frozenset[str]().union(*(grounds(_judging(plan, use).policy, act) for act in case.actions))
+        if any(c.verdict != "enforced" and c.statement in stood_on for c in claims):
+            return False
+    return any(c.verdict == "enforced" and c.statement == decision.statement for c in claims)
+
+
+def _claims_about(plan: Plan, use: UsePlan, case: Case) -> list[Claim]:
+    """Claims that count where a case is tried; those of targets that have no part in the matter left out."""
     nearby = {use.id, *use.inside, *use.wired}
     surfaces = {case.surface, *(act.surface for act in case.actions)}
-    return any(
-        c.statement == statement and c.verdict == "enforced" and surfaces.intersection(c.reach.surfaces)
+    return [
+        claim
         for near in plan.uses
         if near.id in nearby
-        for c in near.config.claims
-    )
+        for claim in near.config.claims
+        if surfaces.intersection(claim.reach.surfaces) and not claim.reach.id.startswith(CANNOT)
+    ]
 
 
 def _judging(plan: Plan, use: UsePlan) -> UsePlan:

@@ -229,10 +229,12 @@ class Builder:
 
 
 _NO_EVIDENCE = Evidence("", "")
+# Begins the id of a reach that stands for `INFO.cannot`: the target has no part in the matter.
+CANNOT: Final = "cannot@"
 
 
 def _cannot_reach(surfaces: tuple[Surface, ...]) -> Reach:
-    return Reach(f"cannot@{'+'.join(surfaces)}", surfaces, "cooperative", _NO_EVIDENCE)
+    return Reach(f"{CANNOT}{'+'.join(surfaces)}", surfaces, "cooperative", _NO_EVIDENCE)
 
 
 def _claim_order(claim: Claim) -> tuple[str, str]:
