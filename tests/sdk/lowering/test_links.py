@@ -99,6 +99,12 @@ def test_a_planted_link_opens_nothing_through_a_grant_inside():
     assert "symbolic link /ws/home" in losses(items, "filesystem.read_write[/ws/home/keys]")[0]
 
 
+def test_a_grant_inside_a_writable_folder_is_no_firm_ground_for_what_lies_below_it():
+    items = lower(workspace="/ws", read_only=("/ws/near",), deny_paths=("/ws/near/key",))
+    assert ("deny", "/ws/a/key") in laid(items)
+    assert not any(path.startswith("/ws/near") for _, path in laid(items))
+
+
 def test_what_a_pattern_found_behind_a_link_is_not_opened():
     def answer(kind, arg):
         return ("/ws/home/rc",) if kind == "glob" else know(kind, arg)

@@ -219,8 +219,7 @@ class _Lowering:
         """A rule where its path leads; see `links`. What is closed anyway is not looked at."""
         key = _key(node.path)
         around = _ancestors(key) if node.access != "deny" else (key, *_ancestors(key))
-        within = self.visible if node.access == "deny" else self.writable
-        start = next((up for up in around if up in within or self._written_by_pattern(up)), None)
+        start = self._trusted(list(around), node.access)
         if self.links is None or start is None:
             yield node
             return
@@ -232,6 +231,15 @@ class _Lowering:
             self.early.append(Item("grant", _entry(node), node.origins, refused=why))
         else:
             yield from self._behind_link(node, place)
+
+    def _trusted(self, around: list[Key], access: Access) -> Key | None:
+        """How far a path is taken as it stands: to the outermost folder that may be written.
+
+        Where nothing above may be written nobody inside makes links, but a deny still follows what is there.
+        """
+        written = [up for up in around if up in self.writable or self._written_by_pattern(up)]
+        seen = [up for up in around if up in self.visible] if access == "deny" else []
+        return written[-1] if written else seen[0] if seen else None
 
     def _behind_link(self, node: _Node, place: Place) -> Iterator[_Node]:
         """Nothing may be opened by a link, so a read-only rule follows it within writable folders only."""
