@@ -80,7 +80,6 @@ def places() -> tuple[str | Path, ...]:
         f"workspace={world / 'workspace'}",
         "--param",
         f"home={world / 'home'}",
-        "--allow-gaps",
     )
 
 
