@@ -128,6 +128,12 @@ def local_kind(ip: Address) -> LocalKind | None:
     return None
 
 
+@lru_cache(maxsize=1)
+def local_ranges() -> tuple[Network, ...]:
+    """All that `network.local` is about, as ranges."""
+    return tuple(_collapsed([network for _, networks in _local_table() for network in networks]))
+
+
 @lru_cache(maxsize=8192)
 def not_granted(network: Network) -> tuple[Network, ...]:
     """The ranges inside `network` that an entry for it never grants.
