@@ -59,12 +59,8 @@ def main() -> int:
         env=environment(),
     )
     counts, total = rendered["coverage"], sum(rendered["coverage"].values())
-    nobody = len(rendered["open"])
-    say(
-        "OPEN",
-        f"{nobody} of {total} statements are held by nobody here, {counts['partial']} with a way round that is named:",
-        "",
-    )
+    nobody, partly = len(rendered["open"]), f"{counts['partial']} with a way round that is named"
+    say("OPEN", f"{nobody} of {total} statements are held by nobody here, {partly}:", "")
     print(f"          TAPPASS_HOME=.demo/home {coverage_line()}")
     print(f"          nothing outside .demo/ was touched; {time.monotonic() - began:.0f} s")
     return code

@@ -6,11 +6,12 @@ is. Standard library only; the protocol is JSON-RPC, one message a line.
 
 import json
 import sys
+from typing import Any
 
 TOOLS: list[str] = globals().get("TOOLS", [])
 
 
-def answer(method: str, params: dict) -> dict:
+def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
     """The result of one request."""
     if method == "initialize":
         server = {"name": "proof", "version": "1"}
