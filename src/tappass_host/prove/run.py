@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from tappass_host.compiler.compile import compile_until_settled
 from tappass_host.compiler.effective import Surroundings
 from tappass_host.compiler.plan import Plan, UsePlan
@@ -221,7 +223,9 @@ def _try(ground: Ground, stage: Stage, use: UsePlan) -> list[Row]:
         decision = case.expected(judged.policy)
         said = judged.policy.doc.provenance.get(decision.statement)
         where = f"{said.level} {said.source}".strip() if said else ""
-        claimed = _claimed(stage.plan, use, decision, case)
+        # Who asks first shows what it does itself; what stands around it was never reached.
+        reached = replace(use, inside=(), wired=()) if outcome.status == "asked" else use
+        claimed = _claimed(stage.plan, reached, decision, case)
         rows.append(Row(use.provider, case, decision, outcome, control, claimed, where))
     return rows
 
@@ -254,10 +258,8 @@ def _claims_about(plan: Plan, use: UsePlan, case: Case) -> list[Claim]:
 
 def _judging(plan: Plan, use: UsePlan) -> UsePlan:
     """The use with the policy that its surroundings hold: what a kernel grants for it, it may do."""
-    import msgspec
-
     outer = [u for u in plan.uses if u.id in use.inside]
-    return msgspec.structs.replace(use, policy=outer[0].policy) if outer else use
+    return replace(use, policy=outer[0].policy) if outer else use
 
 
 def _managed(stage: Stage) -> dict[str, Path]:
