@@ -21,9 +21,16 @@ def main() -> None:
         else:
             os.set_inheritable(number, True)
     for name, limit in order["rlimits"].items():
-        resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (limit, limit))
+        _limit(getattr(resource, f"RLIMIT_{name.upper()}"), limit)
     os.chdir(order["cwd"])
     os.execve(order["argv"][0], order["argv"], order["env"])  # noqa: S606 - no shell is the point
+
+
+def _limit(kind: int, limit: int) -> None:
+    """Set a limit, or keep the machine's own where that is lower: raising it takes rights we do not need."""
+    _, hard = resource.getrlimit(kind)
+    real = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(kind, (real, real))
 
 
 main()
