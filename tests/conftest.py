@@ -5,8 +5,10 @@ import importlib.util
 import inspect
 import ssl
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -44,3 +46,30 @@ def tls(
         tmp_path_factory.mktemp("tls"), "good.test", "a.example.com"
     )
     return contexts
+
+
+@pytest.fixture(scope="session")
+def decision_lab() -> ModuleType:
+    """The module `decision_lab`: Lab."""
+    if "decision_lab" not in sys.modules:
+        path = Path(__file__).parent / "decision" / "decision_lab.py"
+        spec = importlib.util.spec_from_file_location("decision_lab", path)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules["decision_lab"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["decision_lab"])
+    return sys.modules["decision_lab"]
+
+
+@pytest.fixture
+def lab(decision_lab: ModuleType, tmp_path: Path) -> Iterator[Any]:
+    """Makes decision services in this test's folder, and ends them."""
+    made = []
+
+    def make(**changes: Any) -> Any:
+        made.append(decision_lab.Lab(tmp_path, **changes))
+        return made[-1].start()
+
+    yield make
+    for one in made:
+        one.stop()
