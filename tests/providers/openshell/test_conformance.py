@@ -1,12 +1,7 @@
 """Gate 1 for openshell."""
 
+from tappass_host.providers.kernel.openshell.conformance import SETTINGS
 from tappass_host.sdk.kit import conformance
 
-TestConformance = conformance(
-    "tappass_host.providers.kernel.openshell.provider",
-    "tappass_host.providers.kernel.openshell.reader",
-    # What every sandbox opens by itself, and unix sockets.
-    looser=145,
-    # Folders and names that hold something denied are not granted, and nothing can be opened at large.
-    stricter=697,
-)
+PACKAGE = "tappass_host.providers.kernel.openshell"
+TestConformance = conformance(f"{PACKAGE}.provider", f"{PACKAGE}.reader", **SETTINGS._asdict())

@@ -1,10 +1,7 @@
 """Gate 1 for restricted-duckdb."""
 
+from tappass_host.providers.interpreter.restricted_duckdb.conformance import SETTINGS
 from tappass_host.sdk.kit import conformance
 
-TestConformance = conformance(
-    "tappass_host.providers.interpreter.restricted_duckdb.provider",
-    "tappass_host.providers.interpreter.restricted_duckdb.reader",
-    # It has no files, no network, no environment and no functions of the host, whatever is granted.
-    stricter=191,
-)
+PACKAGE = "tappass_host.providers.interpreter.restricted_duckdb"
+TestConformance = conformance(f"{PACKAGE}.provider", f"{PACKAGE}.reader", **SETTINGS._asdict())

@@ -172,3 +172,44 @@ def test_only_some_fields():
 
 def test_an_unmanaged_aspect_says_nothing():
     assert lower_closed(EffectivePolicy(policy()), "filesystem", "no") == []
+
+
+# Patterns, on a target that lets grants give way to them.
+
+PATTERNS = UNION._replace(glob=True)
+
+
+def test_a_grant_gives_way_to_a_pattern_that_reaches_it_and_then_the_pattern_holds():
+    items = files(PATTERNS, read_write=("/ws/a", "/opt"), deny_paths=("/ws/**/.env",))
+    assert about(items, "filesystem.read_write[/ws/a]").refused
+    assert not about(items, "filesystem.read_write[/opt]").refused
+    assert about(items, "filesystem.deny_paths[/ws/**/.env]").under == ("filesystem.default[deny]",)
+
+
+def test_a_pattern_that_reaches_no_grant_takes_none_away():
+    items = files(PATTERNS, read_write=("/ws/a",), deny_paths=("/ws/*.key",))
+    assert not about(items, "filesystem.read_write[/ws/a]").refused
+    assert about(items, "filesystem.deny_paths[/ws/*.key]").under == ("filesystem.default[deny]",)
+
+
+def test_a_pattern_cannot_hold_where_reading_is_open():
+    items = files(PATTERNS, default="read_only", deny_paths=("/ws/**/.env",))
+    assert about(items, "filesystem.deny_paths[/ws/**/.env]").refused
+
+
+def test_a_read_only_pattern_holds_where_the_folder_around_it_gave_way():
+    items = files(PATTERNS, workspace="/ws", read_only=("**/hooks",))
+    workspace = about(items, "filesystem.workspace[/ws]")
+    assert (workspace.value.access, bool(workspace.loss)) == ("read", True)
+    assert about(items, "filesystem.read_only[**/hooks]").under == ("filesystem.default[deny]",)
+
+
+def test_a_pattern_that_may_be_read_anyway_is_open():
+    items = files(PATTERNS._replace(floor="read", conflict="deny"), read_only=("/opt/*/doc",))
+    assert about(items, "filesystem.read_only[/opt/*/doc]").op == "open"
+
+
+def test_a_read_only_path_in_what_is_always_writable_does_not_hold():
+    items = files(ALWAYS, read_write=("/tmp",), read_only=("/tmp/x",))
+    narrow = about(items, "filesystem.read_only[/tmp/x]")
+    assert narrow.loss or narrow.refused

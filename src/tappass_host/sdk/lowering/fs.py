@@ -91,6 +91,7 @@ class _Lowering:
         too_wide = _WIDTH[self.wanted] > _WIDTH[features.widest]
         self.default = "deny" if too_wide else self.wanted
         self.always = {_key(parse_path(path)): access for path, access in features.always}
+        self.gives_way = features.nesting in _ADDITIVE and features.conflict == "grant"
         self.default_id = policy.id("filesystem.default")
         self.early: list[Item] = []
         self.granted = {(g.path.root, g.path.segments[: g.path.literal]) for g in policy.fs.grants}
@@ -106,7 +107,7 @@ class _Lowering:
         self.denies = _merge(self._literal(policy.fs.denies))
         self.granted_nodes = _merge(self._literal(policy.fs.grants))
         self.grants = self._live(self.granted_nodes)
-        if features.nesting in _ADDITIVE and features.conflict == "grant":
+        if self.gives_way:
             self.denied_inside = _above(policy.fs.denies)
             self.patterns = _by_anchor(policy.fs.denies)
             self.narrowed_inside = _above(g for g in policy.fs.grants if g.access == "read")
@@ -299,7 +300,7 @@ class _Lowering:
         key = _key(node.path)
         outer = self._nearest(self.grants, key)
         around = outer.access if outer else _DEFAULT_ACCESS[self.default]
-        if node.access == "read" and self._narrows_nothing(node.origins):
+        if node.access == "read" and self._narrows_nothing(node.origins) and not self._always_at(key):
             yield self._closed("narrow", _entry(node), node.origins)
             return
         # What a grant that gave way no longer opens is closed by the default.
@@ -324,9 +325,8 @@ class _Lowering:
 
     def _narrows_nothing(self, origins: tuple[str, ...]) -> bool:
         """True where the writable folder around a narrowing gives way, so that nothing there is written."""
-        gives_way = self.f.nesting in _ADDITIVE and self.f.conflict == "grant"
         shut = self.wanted == "deny" and self.f.floor == "nothing"
-        return gives_way and shut and all(self.policy.by_id[o].polarity == "restrict" for o in origins)
+        return self.gives_way and shut and all(self.policy.by_id[o].polarity == "restrict" for o in origins)
 
     def _narrow(self, node: _Node) -> Item:
         if self.f.nesting in _ADDITIVE or not self.f.narrow:
@@ -362,17 +362,26 @@ class _Lowering:
             yield self._present(Item("deny", _entry(node), node.origins, loss=node.loss), node)
 
     def _glob(self, node: _Node) -> Iterator[Item]:
+        anchor = _anchor(node)
+        outer = self._nearest(self.grants, anchor, itself=True)
         op = {"deny": "deny", "read": "narrow", "write": "grant"}[node.access]
-        if op == "narrow" and self._nearest(self.grants, _anchor(node), itself=True) is None:
+        if op == "narrow" and outer is None:
             op = "grant"
-        if op == "deny" and not self._overlaps(_anchor(node)):
+        if op == "deny" and not self._overlaps(anchor):
             yield self._closed(op, _entry(node), node.origins)
+        elif node.access == "read" and self._narrows_nothing(node.origins) and not self._always_at(anchor):
+            yield self._closed("narrow", _entry(node), node.origins)
+        elif op == "grant" and node.access == "read" and self.f.floor in ("read", "all"):
+            yield Item("open", _entry(node), node.origins)
         elif op != "grant" and self.f.nesting in _ADDITIVE:
             yield Item(op, _entry(node), node.origins, refused=_UNION)
         else:
             yield Item(op, _entry(node), node.origins)
 
     def _overlaps(self, anchor: Key) -> bool:
+        if self.gives_way and self.default == "deny" and self.f.floor == "nothing":
+            # Every grant that the pattern reaches gave way.
+            return self._always_at(anchor) is not None or any(self._always_below(anchor))
         return self._open_at(anchor) or anchor in self.above_grants or any(self._always_below(anchor))
 
     def _open_at(self, key: Key) -> bool:

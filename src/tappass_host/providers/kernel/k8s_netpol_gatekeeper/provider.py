@@ -141,6 +141,7 @@ WITH_NAMES: Final = NetFeatures(domains="native", floor="nothing", deny=False, c
 # (kubernetes.io/docs/tasks/configure-pod-container/security-context/, 2026-11-23).
 FILES: Final = FsFeatures(
     nesting="union",
+    glob=True,
     floor="read",
     conflict="deny",
     always=(("/dev/shm", "write"), ("/dev/termination-log", "write")),  # noqa: S108 - in a container
@@ -404,6 +405,8 @@ def _file_losses(item: Item) -> Item:
         raise RenderError(
             f"{item.value.path} is not an absolute path", remedy="bind the policy's parameters first"
         )
+    if item.op == "grant" and isinstance(item.value, FsEntry) and item.value.path.is_glob:
+        return item._replace(refused="a volume is mounted at a path, not at a pattern")
     return item
 
 

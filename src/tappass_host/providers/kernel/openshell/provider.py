@@ -145,7 +145,7 @@ def _files(b: Builder, doc: Doc) -> None:
 def _file_features(policy: EffectivePolicy) -> FsFeatures:
     """Reading everywhere can be granted, but then nothing can be denied."""
     widest: Literal["read_only", "deny"] = "deny" if policy.fs.denies else "read_only"
-    return FsFeatures(nesting="union", floor="nothing", widest=widest, always=BASELINE)
+    return FsFeatures(nesting="union", floor="nothing", glob=True, widest=widest, always=BASELINE)
 
 
 def _spellable(item: Item, grants: int) -> Item:
@@ -154,6 +154,9 @@ def _spellable(item: Item, grants: int) -> Item:
     path = str(item.value.path)
     if item.value.path.root != "/":
         raise RenderError(f"{path} is not an absolute path", remedy="bind the policy's parameters first")
+    if item.value.path.is_glob:
+        # What exists in the image is not for the host to say, so a pattern is not written out either.
+        return item._replace(refused="takes paths, not patterns", loss="")
     if path == "/" and item.value.access == "write":
         return item._replace(refused="refuses to make everything writable", loss="")
     if len(path) > MAX_PATH or grants >= MAX_PATHS:
