@@ -36,7 +36,7 @@ def items(policy: EffectivePolicy, know: Callable[[str, str], Answer | Unknown])
 
 
 def _others(policy: EffectivePolicy) -> bool:
-    """Whether a node is loaded that may touch files by itself: any that nobody lists, or one listed by name."""
+    """Whether a node is loaded that may touch files by itself: one that nobody lists, or one by name."""
     tools = policy.doc.tools
     return tools is None or tools.unknown == "allow" or any("." in e.rule.name for e in policy.tools.allow)
 

@@ -10,7 +10,7 @@ from typing import Final
 from tappass_host.policy.effective import EffectivePolicy
 from tappass_host.sdk.artifacts import SecretRef
 from tappass_host.sdk.builder import Builder
-from tappass_host.sdk.claims import Item
+from tappass_host.sdk.claims import Fidelity, Item
 from tappass_host.sdk.contract import TargetCapabilities, TargetConfig
 from tappass_host.sdk.document import By, Doc
 from tappass_n8n import files, nodes, requests
@@ -127,7 +127,7 @@ def _environment(b: Builder, env: Doc, options: N8nOptions) -> None:
     default = Item("default", node.default, b.policy.ids("credentials.default"), loss=loss if closed else "")
     if node.default == "allow" and hidden:
         default = default._replace(refused=WHOLE)
-    fidelity = "stricter" if node.default == "allow" else "exact"
+    fidelity: Fidelity = "stricter" if node.default == "allow" else "exact"
     items = [default, *(Item("hide", s, (s,), fidelity, loss) for s in hidden)]
     for item in b.lower(items, at=ENVIRONMENT):
         env.set("/N8N_BLOCK_ENV_ACCESS_IN_NODE", "true" if closed else "false", by=item)

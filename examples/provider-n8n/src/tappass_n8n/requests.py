@@ -57,7 +57,7 @@ def _guarded(item: Item, policy: EffectivePolicy) -> Item:
 
 
 def _is_local(network: IPv4Network | IPv6Network) -> bool:
-    return any(network.version == local.version and network.overlaps(local) for local in _LOCAL_NETWORKS)  # type: ignore[arg-type]
+    return any(network.version == local.version and network.overlaps(local) for local in _LOCAL_NETWORKS)
 
 
 def _join(*losses: str) -> str:
