@@ -6,6 +6,7 @@ a covered aspect that no reach and no `cannot` speaks of.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from tappass_host.policy.effective import EffectivePolicy
@@ -58,6 +59,7 @@ class Builder:
         self._needs: list[Need] = []
         self._offers: list[Endpoint] = []
         self._known_answerable: dict[tuple[str, tuple[Surface, ...]], tuple[Surface, ...]] = {}
+        self._known_excuses: dict[tuple[str, Surface], str | None] = {}
 
     def ask(self, kind: str, arg: str) -> Answer | Unknown:
         """Ask the host; `UNKNOWN` if it has not answered, and then it is asked."""
@@ -143,22 +145,23 @@ class Builder:
             if item.under:
                 copies += [(statement, item, reach) for statement in item.origins]
                 continue
-            claim = self._claim(item, reach)
-            for statement in item.origins:
-                _keep_worst(found, claim._replace(statement=statement))
+            for claim in self._claimed(item, reach):
+                _keep_worst(found, claim)
         for statement, item, reach in _outermost_first(copies):
             _keep_worst(found, _copied(found, statement, item, reach))
         self._check_known(found)
         return list(found.values())
 
-    def _claim(self, item: Item, reach: Reach) -> Claim:
+    def _claimed(self, item: Item, reach: Reach) -> list[Claim]:
+        """The claims of one item: one for each statement that it stands for."""
         if item.refused:
-            return Claim("", reach, "unenforceable", reason=item.refused)
+            return [Claim(s, reach, "unenforceable", "exact", item.refused) for s in item.origins]
         locators = self._ledger.locators(item)
         if not locators and not item.under and item.op not in NOTHING_TO_EMIT:
             raise ProviderError(f"{self.info.id} claims {item.op} {item.value!r} but emitted nothing for it")
         escape = "; ".join(part for part in (item.loss, reach.escape) if part)
-        return Claim("", reach, "partial" if escape else "enforced", item.fidelity, escape, locators)
+        verdict: Verdict = "partial" if escape else "enforced"
+        return [Claim(s, reach, verdict, item.fidelity, escape, locators) for s in item.origins]
 
     def _check_known(self, found: dict[tuple[str, str], Claim]) -> None:
         for statement, _reach in found:
@@ -212,9 +215,11 @@ class Builder:
         return self._known_answerable[key]
 
     def _excuse(self, field: str, surface: Surface) -> str | None:
-        cannot, aspect = self.info.cannot, field.partition(".")[0]
-        keys = (f"{field}@{surface}", field, f"{aspect}@{surface}", aspect, f"@{surface}")
-        return next((cannot[key] for key in keys if key in cannot), None)
+        if (field, surface) not in self._known_excuses:
+            cannot, aspect = self.info.cannot, field.partition(".")[0]
+            keys = (f"{field}@{surface}", field, f"{aspect}@{surface}", aspect, f"@{surface}")
+            self._known_excuses[field, surface] = next((cannot[key] for key in keys if key in cannot), None)
+        return self._known_excuses[field, surface]
 
     def _why(self, statement: Statement, surface: Surface) -> str:
         excuse = self._excuse(statement.field, surface)
@@ -233,6 +238,7 @@ _NO_EVIDENCE = Evidence("", "")
 CANNOT: Final = "cannot@"
 
 
+@lru_cache(maxsize=64)
 def _cannot_reach(surfaces: tuple[Surface, ...]) -> Reach:
     return Reach(f"{CANNOT}{'+'.join(surfaces)}", surfaces, "cooperative", _NO_EVIDENCE)
 

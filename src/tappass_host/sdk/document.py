@@ -22,6 +22,7 @@ class Doc:
         self._ledger = ledger
         self._root: dict[str, Any] = {}
         self._seen: dict[tuple[str, str], str] = {}
+        self._lists: dict[str, list[object]] = {}
 
     @property
     def id(self) -> str:
@@ -43,13 +44,13 @@ class Doc:
 
     def add(self, pointer: str, value: object, *, by: By) -> str:
         """Append to the list at a pointer; an entry that is there already is only credited once more."""
-        parent, key = self._parent(pointer)
-        text = entry_text(value)
-        locator = f"{self.id}#{pointer}[{text}]"
-        if (pointer, text) not in self._seen:
-            self._seen[pointer, text] = locator
-            parent.setdefault(key, []).append(value)
-        return self._record(locator, by)
+        text = value if isinstance(value, str) else entry_text(value)
+        locator = self._seen.get((pointer, text))
+        if locator is None:
+            locator = self._seen[pointer, text] = f"{self.id}#{pointer}[{text}]"
+            self._list(pointer).append(value)
+        self._ledger.record(locator, by)
+        return locator
 
     def ensure(self, pointer: str, *, by: By) -> str:
         """Make sure a list is there even if nothing is added: an empty allowlist means something."""
@@ -69,6 +70,12 @@ class Doc:
     def _record(self, locator: str, by: By) -> str:
         self._ledger.record(locator, by)
         return locator
+
+    def _list(self, pointer: str) -> list[object]:
+        if pointer not in self._lists:
+            parent, key = self._parent(pointer)
+            self._lists[pointer] = parent.setdefault(key, [])
+        return self._lists[pointer]
 
     def _parent(self, pointer: str) -> tuple[dict[str, Any], str]:
         if pointer == "":

@@ -28,6 +28,8 @@ from tappass_host.sdk.kit.universe import actions, distinct
 from tappass_host.sdk.locators import leaves
 
 HARMLESS: Final = "zzword"
+# Where a text stands alone it is one more word, so that is what its rendering is compared with.
+OTHER: Final = "yyword"
 # Each ends something in some format: strings, lists, objects, lines, arguments, comments, templates, tables.
 HOSTILE: Final = (
     '"',
@@ -172,14 +174,18 @@ GROUPS: Final[dict[str, tuple[Position, ...]]] = {
 }
 
 
+class _Baseline(NamedTuple):
+    rendered: Rendered
+    known: frozenset[str]
+
+
 class Bench:
-    """One group of positions of one provider and target, with its harmless rendering."""
+    """One group of positions of one provider and target."""
 
     def __init__(self, subject: Subject, target: TargetCapabilities, group: tuple[Position, ...]) -> None:
         self._subject, self._target, self._group = subject, target, group
         self._acts = distinct(actions(subject.surfaces))
-        self._before = self._rendered(dict.fromkeys(group, HARMLESS))
-        self._known = set(compare(self._before, self._acts).failures)
+        self._baselines: dict[tuple[bool, ...], _Baseline] = {}
 
     def findings(self, text: str) -> list[str]:
         """What goes wrong with a text wherever it fits, by position where one alone shows it."""
@@ -200,19 +206,30 @@ class Bench:
             return []
 
     def _findings(self, text: str, positions: list[Position]) -> list[str]:
-        after = self._rendered({p: text if p in positions else HARMLESS for p in self._group})
+        before, known = self._baseline(positions)
+        after = self._filled(text, positions)
         for artifact in after.config.artifacts:
             emit(artifact, symbolic)
-        found = [f for f in compare(after, self._acts).failures if f not in self._known]
-        found += _grown(self._before.config, after.config)
-        found += no_looser(self._before, after, self._acts)
+        found = [f for f in compare(after, self._acts).failures if f not in known]
+        found += _grown(before.config, after.config)
+        found += no_looser(before, after, self._acts)
         where = positions[0].name if len(positions) == 1 else "several positions"
         return [f"{text!r} in {where}: {finding}" for finding in found]
 
-    def _rendered(self, texts: dict[Position, str]) -> Rendered:
+    def _baseline(self, positions: list[Position]) -> _Baseline:
+        """The same positions with a harmless word, and what is wrong with that already."""
+        key = tuple(position in positions for position in self._group)
+        if key not in self._baselines:
+            rendered = self._filled(OTHER, positions)
+            known = frozenset(compare(rendered, self._acts).failures)
+            self._baselines[key] = _Baseline(rendered, known)
+        return self._baselines[key]
+
+    def _filled(self, text: str, positions: list[Position]) -> Rendered:
+        """A text in some positions, and the harmless word in all others."""
         policy = FULL
-        for position, text in texts.items():
-            policy = position.put(policy, text)
+        for position in self._group:
+            policy = position.put(policy, text if position in positions else HARMLESS)
         return self._subject.rendered(EffectivePolicy(policy), self._target)
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from tappass_host.policy.actions import Action
 from tappass_host.policy.decide import decide
+from tappass_host.policy.effect import Effect
 from tappass_host.policy.model import McpServer, Policy
 from tappass_host.policy.statements import statements
 from tappass_host.sdk.kit.compare import Claimed, shown
@@ -106,7 +107,8 @@ def no_looser(before: Rendered, after: Rendered, actions: Iterable[Action]) -> I
         was, now = decide(before.policy, action), decide(after.policy, action)
         if now.effect.strictness < was.effect.strictness:
             continue  # a writable root went, and with it the globs that hung from it
-        if old.effect.strictness > was.effect.strictness and new.effect.strictness >= now.effect.strictness:
+        no_more = new.effect.strictness >= now.effect.strictness or now.effect is Effect.UNMANAGED
+        if old.effect.strictness > was.effect.strictness and no_more:
             continue  # a grant that had given way to a deny works again
         admitted = claimed.about(now.statement, action.surface)
         if not admitted or claimed.held(now.statement, action.surface):

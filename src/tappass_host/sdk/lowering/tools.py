@@ -244,7 +244,9 @@ def _tools_of(rule: ToolRule) -> tuple[str, ...]:
 def _file_grants(policy: EffectivePolicy, tool: str) -> list[FsRule]:
     """Grants a file tool may use, without those inside another of the same kind."""
     access = ("write",) if tool == "Write" else ("write", "read")
-    grants = [g for g in policy.fs.grants if g.access in access]
+    # One path with both is read-only.
+    tied = {g.path for g in policy.fs.grants if g.access == "read"} if tool == "Write" else frozenset()
+    grants = [g for g in policy.fs.grants if g.access in access and g.path not in tied]
     default = policy.fs.default
     if default == "allow" or (default == "read_only" and tool == "Read"):
         grants.append(FsRule(parse_path("/"), "read", policy.id("filesystem.default")))

@@ -1,4 +1,4 @@
-"""What the claude-code provider says of itself: options, what it cannot do, where entries bite, on what ground.
+"""What the claude-code provider says of itself: options, what it cannot do, and where entries bite.
 
 The rules of the harness are judged by the harness itself, so all of it is cooperative but its Bash sandbox,
 which is the kernel's.
@@ -133,6 +133,7 @@ NEVER_ALLOWED: Final = "{} runs other programs: no rule of a policy allows that 
 LATER_TOOLS: Final = "tools that a later version brings may run without a rule"
 NO_SUCH_TOOL: Final = "has no tool of that name"
 ASKS_WRITES: Final = "asks before it writes there instead of denying"
+WRITE_PATTERN: Final = "a pattern that may be written opens what it matches here too"
 ASKS_HOSTS: Final = "asks about hosts that nobody lists"
 ASKS_TOOLS: Final = "asks about tools of a server that nobody lists"
 CANNOT_TELL_LOCAL: Final = "cannot tell local addresses where every host is open"
@@ -153,4 +154,5 @@ NO_MODELS: Final = "an empty list of models restricts nothing"
 MODEL_NAMES: Final = (
     "a listed name admits longer ones, and where its own default is not listed it may ask that all the same"
 )
+ONE_ROUTE: Final = "asks on no route but that for messages"
 MODEL_PATTERN: Final = "knows whole model names, and those they begin up to a hyphen"

@@ -130,11 +130,16 @@ class _Rendering:
             case "unknown":
                 self._bound(item, bounded=bounded)
                 self._close("deny", () if self.granted.names("@internal") else INTERNAL, item)
+            case "group":
+                self.settings.credit(self._anchor, by=item)
             case "no tool":
                 self._bound(item, bounded=bounded)
             case "allow" | "ask" | "deny":
                 assert isinstance(item.value, ToolRule)
                 self._close(item.op, tools.native(item.value), item)
+                if item.op == "deny" and item.origins[0].startswith("tools.ask["):
+                    # Nobody is asked in the closed mode: what the rule does not see is denied by the mode.
+                    self.settings.credit(self._anchor, by=item)
 
     def _default(self, item: Item) -> None:
         self.settings.credit(self._anchor, by=item)
@@ -191,8 +196,9 @@ class _Rendering:
         network = self.policy.doc.network
         if network is None:
             return
-        lowered = (item for item in lower_net(self.policy, info.FETCHES) if item.op not in ("allow", "unix"))
-        for item in self.b.lower(map(self._fetch_losses, lowered), at=self._at(info.PERMISSIONS)):
+        lowered = map(self._fetch_losses, lower_net(self.policy, info.FETCHES))
+        items = [item for item in lowered if item.op not in ("allow", "unix")]
+        for item in self.b.lower(items, at=self._at(info.PERMISSIONS)):
             if isinstance(item.value, DomainRule):
                 self._close("deny", rules(ToolRule("WebFetch", item.value)), item)
             else:
@@ -207,6 +213,8 @@ class _Rendering:
 
     def _fetch_losses(self, item: Item) -> Item:
         assert self.policy.doc.network is not None
+        if item.op == "allow" and self.policy.doc.network.default == "allow":
+            return item._replace(op="open")
         if item.op == "local" and item.value == "deny" and self.policy.doc.network.default == "allow":
             return item._replace(refused=info.CANNOT_TELL_LOCAL)
         if item.op in ("default", "local") and item.value == "deny":
@@ -237,7 +245,8 @@ class _Rendering:
             place = {"root": "home", "path": ".claude/tappass-mcp.json", "scope": "user", "owner": "user"}
         servers = self.b.doc("mcp", **place)  # type: ignore[arg-type]
         items = lowered_servers(self.policy, self.mode)
-        put_servers(self.settings, servers, self.b.lower(items, at=self._at(info.SERVERS)))
+        kept = self.b.lower(items, at=self._at(info.SERVERS))
+        put_servers(self.settings, servers, kept, anchor=self._anchor)
 
     def _models(self) -> None:
         llm = self.policy.doc.llm
@@ -251,9 +260,10 @@ class _Rendering:
             default = default._replace(
                 refused=info.NO_MODELS if empty else "", loss="" if empty else info.MODEL_NAMES
             )
+        loss = info.ONE_ROUTE if llm.routes else ""
         items = [
-            default,
-            *(_model("allow" if llm.default == "deny" else "open", name) for name in llm.models.allow),
+            default._replace(loss=loss) if llm.default == "allow" else default,
+            *(_model("allow" if llm.default == "deny" else "open", name, loss) for name in llm.models.allow),
             *(_model("deny", name) for name in llm.models.deny),
             *(Item("gateway", llm.gateway_url, (s,)) for s in self.policy.ids("llm.gateway_url")),
         ]
@@ -330,9 +340,9 @@ NEEDS: Final = (
 )
 
 
-def _model(op: str, name: str) -> Item:
+def _model(op: str, name: str, loss: str = "") -> Item:
     """One model. A trailing `-*` is how it reads a shorter name; what it denies, it knows by family."""
-    item = Item(op, name, (f"llm.models.{'deny' if op == 'deny' else 'allow'}[{name}]",))
+    item = Item(op, name, (f"llm.models.{'deny' if op == 'deny' else 'allow'}[{name}]",), loss=loss)
     if not name.endswith("*") or op == "open":
         return item
     short = name.removesuffix("-*") if op == "allow" else FAMILIES.get(name, name)

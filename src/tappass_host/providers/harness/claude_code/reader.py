@@ -117,7 +117,9 @@ class Native:
                 return self._whole("Agent") or Ruling(Effect.ALLOW)
         if action.name in INTERNAL:
             return self._whole(action.name) or Ruling(Effect.ALLOW)
-        return _NO_SUCH
+        # No version that starts has such a tool.
+        bound = "requiredMaximumVersion"
+        return Ruling(Effect.DENY, f"settings#/{bound}" if bound in self._settings else "")
 
     def _whole(self, name: str) -> Ruling | None:
         """The strictest rule about a tool as such."""

@@ -114,12 +114,15 @@ _OTHERS: Final[dict[str, Callable[[_Fitting, Item, Statement], Item]]] = {
 }
 
 
-def put_servers(settings: Doc, servers: Doc, items: Iterable[Item]) -> None:
-    """Write the items of `lowered_servers` that are left."""
+def put_servers(settings: Doc, servers: Doc, items: Iterable[Item], *, anchor: str) -> None:
+    """Write the items of `lowered_servers` that are left. `anchor` decides about tools that no rule names."""
     servers.set("/mcpServers", {}, by="the whole set: no other server is started")
     settings.ensure("/allowedMcpServers", by="nor is one that a user or project brings")
     for item in items:
-        _put(settings, servers, item)
+        if item.op in ("tool_default_deny", "tool_default_ask"):
+            settings.credit(anchor, by=item)
+        else:
+            _put(settings, servers, item)
 
 
 def _put(settings: Doc, servers: Doc, item: Item) -> None:
@@ -135,8 +138,6 @@ def _put(settings: Doc, servers: Doc, item: Item) -> None:
             settings.add("/permissions/allow", f"mcp__{server_id}", by=item)
         case "shut", McpTool(server=server_id):
             settings.add("/permissions/deny", f"mcp__{server_id}", by=item)
-        case (("tool_default_deny" | "tool_default_ask"), _):
-            settings.credit("settings#/permissions/disableBypassPermissionsMode", by=item)
         case _:
             servers.credit(WHOLE, by=item)
 

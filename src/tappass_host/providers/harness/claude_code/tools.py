@@ -73,12 +73,17 @@ class _Losses:
         self._supervised, self._bounded = supervised, bounded
         self._by_default = policy.id("tools.default") if policy.doc.tools else ""
         self._asks = mode_of(policy) != "dontAsk"
+        patterned = any(grant.access == "write" and grant.path.is_glob for grant in policy.fs.grants)
+        self._patterned = info.WRITE_PATTERN if patterned else ""
 
     def of(self, item: Item) -> Item:
         """The item with its losses, or refused."""
         if item.refused or item.under:
             return item
         if item.op == "default" and item.value != "allow":
+            # Subshells, groups and loops around an allowed command are refused with everything else.
+            strict = item.value == "deny" and self._granted.commands
+            item = item._replace(fidelity="stricter") if strict else item
             return _lose(item, *self._default(ask=item.value == "ask"))
         if item.op == "unknown":
             return _lose(item, "" if self._bounded else info.LATER_TOOLS)
@@ -109,10 +114,10 @@ class _Losses:
     def _rule(self, item: Item) -> Item:
         rule = item.value
         assert isinstance(rule, ToolRule)
-        if rule.name == "Read" and self._asks and any(o.startswith(_READ_ONLY) for o in item.origins):
-            item = _lose(item, info.ASKS_WRITES)
+        if rule.name == "Read" and any(origin.startswith(_READ_ONLY) for origin in item.origins):
+            item = _lose(item, info.ASKS_WRITES if self._asks else "", self._patterned)
         if rule.is_group and rule.name != "@internal":
-            return item._replace(op="absent")  # its tools have items of their own
+            return item._replace(op="group")  # its tools have items of their own
         if rule.name not in CANONICAL_TOOLS and not rule.is_group:
             return self._custom(item)
         if item.op == "ask" and item.origins[:1] == (self._by_default,):
@@ -130,8 +135,11 @@ class _Losses:
     def _custom(self, item: Item) -> Item:
         """A tool that no version up to the newest allowed one has: nothing to grant, and nothing to deny."""
         if item.op == "allow":
-            return item._replace(refused=info.NO_SUCH_TOOL)
-        return _lose(item._replace(op="no tool"), "" if self._bounded else info.LATER_TOOLS)
+            by_default = item.origins[:1] == (self._by_default,)
+            lost = _lose(item._replace(op="absent"), info.NO_SUCH_TOOL)
+            return lost if by_default else item._replace(refused=info.NO_SUCH_TOOL)
+        strict = item._replace(op="no tool", fidelity="stricter" if item.op == "ask" else item.fidelity)
+        return _lose(strict, "" if self._bounded else info.LATER_TOOLS)
 
     def _may_hide(self, denied: CommandPattern) -> bool:
         """Whether something that may run, or is asked about, could be spelled so that it means `denied`."""
