@@ -1,11 +1,28 @@
-"""Meets Slack's SDK on this machine: which Bolt is installed here. May do I/O."""
+"""Meets Slack's SDK in this environment: which Bolt is installed, and whether the guard would start."""
 
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from tappass_host.policy.errors import TappassError
+from tappass_host.sdk.configs.guard import decode
+from tappass_host.sdk.target import Found
 
-def detect() -> str:
-    """The version of Bolt for Python in this environment; empty if there is none."""
+
+def detect() -> Found | None:
+    """Bolt for Python, if the app's environment is this one."""
     try:
-        return version("slack-bolt")
+        return Found(version("slack-bolt"))
     except PackageNotFoundError:
-        return ""
+        return None
+
+
+def validate(files: Mapping[str, bytes]) -> list[str]:
+    """What the guard's own decoder objects to; a manifest is for Slack to judge."""
+    found = []
+    for place, data in sorted(files.items()):
+        if place.endswith("/guard.json"):
+            try:
+                decode(data, source=place)
+            except TappassError as error:
+                found.append(str(error))
+    return found
