@@ -233,14 +233,19 @@ def _try(ground: Ground, stage: Stage, use: UsePlan) -> list[Row]:
 def _claimed(plan: Plan, use: UsePlan, decision: Decision, case: Case) -> bool:
     """Whether this use, one around it or a service of it claims to hold the deciding statement there.
 
-    What is permitted works only if nobody on the way has to refuse any of the grants it stands on.
+    What is permitted works only if nobody on the way has to refuse any of the grants it stands on, or part
+    of them.
     """
     claims = _claims_about(plan, use, case)
     if decision.effect is Effect.ALLOW:
         stood_on = frozenset[str]().union(*(grounds(_judging(plan, use).policy, act) for act in case.actions))
-        if any(c.verdict != "enforced" and c.statement in stood_on for c in claims):
+        if any(not _whole(claim) for claim in claims if claim.statement in stood_on):
             return False
     return any(c.verdict == "enforced" and c.statement == decision.statement for c in claims)
+
+
+def _whole(claim: Claim) -> bool:
+    return claim.verdict == "enforced" and claim.fidelity == "exact"
 
 
 def _claims_about(plan: Plan, use: UsePlan, case: Case) -> list[Claim]:
