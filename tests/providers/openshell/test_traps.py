@@ -51,8 +51,7 @@ def test_a_grant_that_holds_something_denied_is_not_given():
     config = render(filesystem=m.Filesystem(workspace="/ws", deny_paths=("/ws/secret",)))
     assert document(config)["filesystem_policy"] == {"include_workdir": False}
     assert claim(config, "filesystem.workspace[/ws]").verdict == "unenforceable"
-    # Nothing is listed, so it is as shut as everything else: but for what is always open.
-    assert claim(config, "filesystem.deny_paths[/ws/secret]").verdict == "partial"
+    assert claim(config, "filesystem.deny_paths[/ws/secret]").verdict == "enforced"
 
 
 def test_a_denied_pattern_reaches_into_grants_further_in():

@@ -179,8 +179,12 @@ class _Lowering:
                 yield key
 
     def _closed(self, op: str, value: object, origins: tuple[str, ...]) -> Item:
-        """What the default closes; where the default itself cannot be given, whatever closes the target."""
-        if self.wanted == "allow" and self.default == "deny":
+        """What the default closes; whatever closes the target where the default itself cannot be given.
+
+        Nor is it worse for what the target always opens elsewhere.
+        """
+        cannot_be_given = self.wanted == "allow" and self.default == "deny"
+        if cannot_be_given or (self.always and self.f.floor == "nothing" and self.default == "deny"):
             return Item("shut", value, origins)
         return Item(op, value, origins, under=(self.default_id,))
 

@@ -257,6 +257,9 @@ class _Rendering:
                 return item._replace(refused=NO_NAMES)
             case "default", "deny":
                 return item._replace(loss="; ".join(self._default_losses()))
+            case "deny", _ if item.under and self._default_losses() == [INSIDE_POD]:
+                # That is the default's loss, not that of a name.
+                return item._replace(op="shut", under=())
             case "local", "deny":
                 return item._replace(loss=NODE)
             case "other", _:

@@ -213,6 +213,9 @@ def _with_losses(policy: EffectivePolicy, item: Item) -> Item:
             return item._replace(refused=OVERLAPS)
         case "default", "deny" if not item.refused:
             return item._replace(loss="; ".join([UNIX_SOCKETS, *([RESOLVES] if policy.net.cidrs else [])]))
+        case "deny", _ if item.under and not policy.net.cidrs:
+            # Unix sockets are the default's loss, not that of a name.
+            return item._replace(op="shut", under=())
         case "local", "deny" if any(not rule.domain.wildcard for rule in policy.net.allow):
             return item._replace(loss=PRIVATE)
     return item
