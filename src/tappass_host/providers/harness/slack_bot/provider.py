@@ -6,12 +6,12 @@ itself refuses a call whose scope the app was not given, so the manifest asks fo
 happen: compulsory, as far as scopes can tell calls apart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 from tappass_host.policy.effective import EffectivePolicy
 from tappass_host.providers.harness.slack_bot.catalogue import SlackTool, known_tools, slack_tool
-from tappass_host.sdk.artifacts import Launch, SecretRef
+from tappass_host.sdk.artifacts import Endpoint, Launch, SecretRef
 from tappass_host.sdk.builder import Builder
 from tappass_host.sdk.claims import Evidence, Item, Reach
 from tappass_host.sdk.configs.guard import SCHEMA
@@ -241,23 +241,30 @@ def _grant(doc: Doc, manifest: Doc, tool: SlackTool, by: By, url: str) -> None:
 def _launch(b: Builder, doc: Doc, options: SlackBotOptions) -> None:
     found = b.ask("program", "python3")
     python = found if isinstance(found, str) and found else "python3"
+    gateways = {name: b.target.offers[name] for name in GATEWAYS if name in b.target.offers}
     guarded = ("-m", LAUNCHER, "--config", doc.path, "--") if options.install == "process" else ()
-    env: dict[str, str | SecretRef] = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
-    for name, ref in (
-        ("SLACK_BOT_TOKEN", options.bot_token_ref),
-        ("SLACK_SIGNING_SECRET", options.signing_secret_ref),
-    ):
-        if ref:
-            env[name] = SecretRef(ref)
     b.launch(
-        Launch(program=python, args=(*guarded, *options.app), env=env),
+        Launch(program=python, args=(*guarded, *options.app), env=_env(options, gateways)),
         by="the guard is there before any code of the app is",
     )
     b.need(*NEEDS, *((SOCKET_NEED,) if options.socket_mode else ()))
+    b.need(*(Need("connect", endpoint.tcp, "the gateway to its models") for endpoint in gateways.values()))
     if python.startswith("/"):
         b.need(Need("exec", python, "runs the app"))
 
 
+def _env(options: SlackBotOptions, gateways: Mapping[str, Endpoint]) -> dict[str, str | SecretRef]:
+    env: dict[str, str | SecretRef] = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
+    env |= {GATEWAYS[name]: f"http://{endpoint.tcp}" for name, endpoint in gateways.items()}
+    secrets = {
+        "SLACK_BOT_TOKEN": options.bot_token_ref,
+        "SLACK_SIGNING_SECRET": options.signing_secret_ref,
+    }
+    return env | {name: SecretRef(ref) for name, ref in secrets.items() if ref}
+
+
+# Where SDKs of model vendors look for the URL to call.
+GATEWAYS: Final = {"llm-gateway-anthropic": "ANTHROPIC_BASE_URL", "llm-gateway-openai": "OPENAI_BASE_URL"}
 NEEDS: Final = (
     Need("connect", "slack.com:443", "the Web API"),
     Need("connect", "hooks.slack.com:443", "answers to commands and buttons go to their response_url"),
