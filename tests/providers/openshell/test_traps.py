@@ -98,6 +98,15 @@ def test_at_most_256_paths():
     assert len(refused) == 44
 
 
+def test_an_open_default_is_one_of_them():
+    config = render(
+        filesystem=m.Filesystem(default="read_only", read_write=tuple(f"/d/{i}" for i in range(256)))
+    )
+    assert document(config)["filesystem_policy"]["read_only"] == ["/"]
+    assert len(document(config)["filesystem_policy"]["read_write"]) == 255
+    reader.read(config.artifacts)
+
+
 def test_everything_writable_is_refused():
     config = render(filesystem=m.Filesystem(read_write=("/",)))
     assert "read_write" not in document(config)["filesystem_policy"]

@@ -91,6 +91,7 @@ class _Lowering:
         too_wide = _WIDTH[self.wanted] > _WIDTH[features.widest]
         self.default = "deny" if too_wide else self.wanted
         self.always = {_key(parse_path(path)): access for path, access in features.always}
+        self.above_always = {up for key in self.always for up in _ancestors(key)}
         self.gives_way = features.nesting in _ADDITIVE and features.conflict == "grant"
         self.default_id = policy.id("filesystem.default")
         self.early: list[Item] = []
@@ -400,7 +401,8 @@ class _Lowering:
 
     def _always_below(self, key: Key) -> Iterator[str]:
         """What the target opens by itself inside a folder."""
-        return (str(_path(open_)) for open_ in self.always if open_ != key and _within(open_, key))
+        inside = self.always if key in self.above_always else ()
+        return (str(_path(open_)) for open_ in inside if open_ != key and _within(open_, key))
 
     # What is there.
 

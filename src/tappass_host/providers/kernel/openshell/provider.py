@@ -8,6 +8,7 @@ What is written is what releases up to 0.0.111 and the 0.1 line both take: neith
 not know, and the keys they do not share (`mcp.versions`, bare binaries) are not needed.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
 from tappass_host.policy.effective import EffectivePolicy
@@ -110,6 +111,7 @@ RESOLVES: Final = "a name that resolves into a granted range is reached as well"
 PRIVATE: Final = "an exact host may resolve to a private address"
 OVERLAPS: Final = "holds addresses that network.local denies, and nothing can be taken out of a range"
 ROOT: Final = "nothing runs as root in a sandbox"
+TOO_MUCH: Final = f"takes {MAX_PATHS} paths of {MAX_PATH} characters"
 
 
 def render(policy: EffectivePolicy, target: TargetCapabilities) -> TargetConfig:
@@ -135,11 +137,9 @@ def render(policy: EffectivePolicy, target: TargetCapabilities) -> TargetConfig:
 def _files(b: Builder, doc: Doc) -> None:
     doc.set("/filesystem_policy/include_workdir", value=False, by="the working folder is granted, or is not")
     doc.set("/landlock/compatibility", "hard_requirement", by="without Landlock it does not start")
-    grants = 0
-    for item in lower_fs(b.policy, _file_features(b.policy), b.know):
-        known = _spellable(item, grants)
-        for made in b.lower([known], at=LANDLOCK):
-            grants += _file(doc, made)
+    items = [_spellable(item) for item in lower_fs(b.policy, _file_features(b.policy), b.know)]
+    for item in b.lower(_at_most(MAX_PATHS, items), at=LANDLOCK):
+        _file(doc, item)
 
 
 def _file_features(policy: EffectivePolicy) -> FsFeatures:
@@ -148,8 +148,8 @@ def _file_features(policy: EffectivePolicy) -> FsFeatures:
     return FsFeatures(nesting="union", floor="nothing", glob=True, widest=widest, always=BASELINE)
 
 
-def _spellable(item: Item, grants: int) -> Item:
-    if item.op != "grant" or item.refused or item.under or not isinstance(item.value, FsEntry):
+def _spellable(item: Item) -> Item:
+    if not _is_written(item) or not isinstance(item.value, FsEntry):
         return item
     path = str(item.value.path)
     if item.value.path.root != "/":
@@ -159,23 +159,32 @@ def _spellable(item: Item, grants: int) -> Item:
         return item._replace(refused="takes paths, not patterns", loss="")
     if path == "/" and item.value.access == "write":
         return item._replace(refused="refuses to make everything writable", loss="")
-    if len(path) > MAX_PATH or grants >= MAX_PATHS:
-        return item._replace(refused=f"takes {MAX_PATHS} paths of {MAX_PATH} characters", loss="")
-    return item
+    return item if len(path) <= MAX_PATH else item._replace(refused=TOO_MUCH, loss="")
 
 
-def _file(doc: Doc, item: Item) -> int:
-    """Write one entry; how many paths that made."""
+def _at_most(most: int, items: Iterable[Item]) -> Iterator[Item]:
+    """One path more, and the whole file would be refused."""
+    written = 0
+    for item in items:
+        written += _is_written(item)
+        full = _is_written(item) and written > most
+        yield item._replace(refused=TOO_MUCH, loss="") if full else item
+
+
+def _is_written(item: Item) -> bool:
+    """Whether it becomes a path; an open default comes first, and is one."""
+    path = item.op == "grant" or (item.op, item.value) == ("default", "read_only")
+    return path and not item.refused and not item.under
+
+
+def _file(doc: Doc, item: Item) -> None:
     match item.op, item.value:
         case "grant", FsEntry(path=path, access=access):
             doc.add(f"/filesystem_policy/read_{'write' if access == 'write' else 'only'}", str(path), by=item)
-            return 1
         case "default", "read_only":
             doc.add("/filesystem_policy/read_only", "/", by=item)
-            return 1
         case _:
             doc.credit("policy#/filesystem_policy", by=item)
-            return 0
 
 
 def _identity(b: Builder, doc: Doc) -> None:
@@ -196,15 +205,16 @@ def _identity_fits(item: Item) -> Item:
 def _hosts(b: Builder, doc: Doc) -> None:
     doc.set("/network_policies", {}, by="no host but those that are listed")
     items = (_with_losses(b.policy, item) for item in lower_net(b.policy, HOSTS))
-    for item in b.lower(items, at=PROXY):
-        endpoint = _endpoint(item)
-        if endpoint is None:
-            doc.credit("policy#/network_policies", by=item)
-            continue
+    endpoints = [(item, _endpoint(item)) for item in b.lower(items, at=PROXY)]
+    if any(endpoint for _, endpoint in endpoints):
         doc.set("/network_policies/tappass/name", "tappass", by="what denials are logged under")
         # Without binaries an entry matches no program at all.
         doc.add("/network_policies/tappass/binaries", {"path": "/**"}, by="whatever program asks")
-        doc.add("/network_policies/tappass/endpoints", endpoint, by=item)
+    for item, endpoint in endpoints:
+        if endpoint is None:
+            doc.credit("policy#/network_policies", by=item)
+        else:
+            doc.add("/network_policies/tappass/endpoints", endpoint, by=item)
 
 
 def _with_losses(policy: EffectivePolicy, item: Item) -> Item:
