@@ -35,7 +35,7 @@ interpreter: unmanaged
 data: unmanaged
 llm: unmanaged
 budget: {tool_calls_per_minute: 60}
-process: unmanaged
+process: {memory_mb: 512}
 credentials: unmanaged
 """
 AGENT = """\

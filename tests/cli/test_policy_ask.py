@@ -11,7 +11,7 @@ def test_show_lists_every_statement_with_its_place(run, compiled):
     text = ran.out
     assert text.startswith("acme/coder v1, enforce\nvalid until ")
     assert "allow_domains  docs.example.com  agent.yaml:4:19" in text
-    assert "unmanaged, so nothing is promised: mcp, interpreter, data, llm, process, credentials" in text
+    assert "unmanaged, so nothing is promised: mcp, interpreter, data, llm, credentials" in text
     document = run("policy", "show", compiled, "--json").json
     row = next(s for s in document["statements"] if s["id"] == "filesystem.deny_paths[${workspace}/secret]")
     assert row["controls"] == ["SOC2:CC6.1"]
