@@ -9,7 +9,8 @@ from tappass_host.host import beneath
 from tappass_host.host.engine import Engine, ForeignFileError, QuarantineError, Wanted
 from tappass_host.host.store import Meta, StoreError
 
-META = Meta("2026-01-01T00:00:00Z", 1, "sha256:a", "sha256:plan-a")
+NOW = 1_800_000_000
+META = Meta("2026-01-01T00:00:00Z", 1, "sha256:a", "sha256:plan-a", expires_at=NOW + 1000)
 
 
 @pytest.fixture
@@ -98,14 +99,14 @@ def test_rollback_puts_the_rendering_before_back(host):
     first = tree(host)
     apply(host, wanted(host, "b"), "b")
     with Engine.opened(host / "state" / "db") as engine:
-        engine.rollback()
+        engine.rollback(NOW)
     assert tree(host) == first
 
 
 def test_without_a_generation_before_there_is_no_rollback(host):
     apply(host, wanted(host, "a"), "a")
     with Engine.opened(host / "state" / "db") as engine, pytest.raises(QuarantineError):
-        engine.rollback()
+        engine.rollback(NOW)
 
 
 DRIFT = {
@@ -216,4 +217,4 @@ def test_a_changed_object_is_never_written(host):
     for path in (host / "state" / "db" / "objects").iterdir():
         path.write_text("other")
     with Engine.opened(host / "state" / "db") as engine, pytest.raises(StoreError, match="changed"):
-        engine.rollback()
+        engine.rollback(NOW)

@@ -8,18 +8,18 @@ import click
 
 from tappass_host.cli.clock import now
 from tappass_host.cli.errors import FINDINGS
-from tappass_host.cli.host_state import host_option, layout_of
+from tappass_host.cli.host_state import host_option, layout_of, opened
 from tappass_host.cli.output import Out
 from tappass_host.cli.planning import Ground, Request, compile_plan, plan_options, prepare
 from tappass_host.cli.policies import title
 from tappass_host.cli.tree import verb
 from tappass_host.cli.trusted import require_envelope
 from tappass_host.host.layout import Layout
-from tappass_host.policy.errors import EquivocationError, RollbackError
 
 if TYPE_CHECKING:
     from tappass_host.compiler.plan import Plan
     from tappass_host.host.engine import Change, Engine, Wanted
+    from tappass_host.host.store import Meta
 
 
 @verb(
@@ -34,22 +34,29 @@ def apply(out: Out, *, host_root: str, adopt: bool, **named: Any) -> int:
     """Verify an envelope, render it for this machine, and put every file in force, all or none.
 
     Only envelopes are taken, never below a version that was in force. A kill at any point leaves the old or
-    the new set; what was there before us is kept and comes back with `uninstall`.
+    the new set; what was there before us is kept and comes back with `uninstall`. The lock-down of the
+    policy is rendered and kept with it. It ends a lock-down after an expiry, not one of an operator.
     """
     layout = layout_of(host_root)
     ground, rendered, wanted = _compiled(layout, named)
-    from tappass_host.host.engine import Engine
-
-    with Engine.opened(layout.state) as engine:
-        _check_floor(engine, ground)
-        applied = engine.apply(wanted, _meta(ground, rendered), adopt=adopt)
-        engine.store.raise_floor(*_audience(ground), ground.document.policy.version, ground.document.digest)
+    lockdown = _locked(ground, layout)
+    meta = _meta(ground, rendered)
+    with opened(host_root) as engine:
+        _check(engine, meta)
+        # First the floor: a kill in between must not leave room for an older version.
+        engine.store.raise_floor("host", meta.org, meta.audience, meta.policy_version, meta.policy_digest)
+        applied = engine.apply(wanted, meta, lockdown=lockdown, adopt=adopt)
+        _vouch(engine, meta)
+        locked = engine.store.force().rendering == "lockdown"
     changes = applied.changes if applied else ()
     answer = {
         "generation": applied.generation if applied else None,
+        "locked_down": locked,
         "changes": [c._asdict() for c in changes],
     }
     out.result(lambda: answer, lambda: _told(out, ground, changes, done=True))
+    if locked:
+        out.note("an operator locked this host down: that stays in force until `tappass-host release`")
     return 0
 
 
@@ -64,11 +71,9 @@ def apply(out: Out, *, host_root: str, adopt: bool, **named: Any) -> int:
 def plan(out: Out, *, host_root: str, exit_code: bool, **named: Any) -> int:
     """Show what `apply` would change. After an apply it shows nothing."""
     layout = layout_of(host_root)
-    ground, _rendered, wanted = _compiled(layout, named)
-    from tappass_host.host.engine import Engine
-
-    with Engine.opened(layout.state) as engine:
-        _check_floor(engine, ground)
+    ground, rendered, wanted = _compiled(layout, named)
+    with opened(host_root) as engine:
+        _check(engine, _meta(ground, rendered))
         changes = engine.plan(wanted)
     answer = {"changes": [c._asdict() for c in changes]}
     out.result(lambda: answer, lambda: _told(out, ground, changes, done=False))
@@ -86,30 +91,46 @@ def _compiled(layout: Layout, named: dict[str, Any]) -> "tuple[Ground, Plan, dic
     return ground, rendered, files_of(rendered, layout)
 
 
-def _audience(ground: Ground) -> tuple[str, str, str]:
-    policy = ground.document.policy
-    return "host", policy.org_id, f"{policy.audience.sandbox_id}|{policy.audience.host_class}"
+def _locked(ground: Ground, layout: Layout) -> "dict[str, Wanted]":
+    from tappass_host.host.deploy import files_of
+    from tappass_host.policy.lockdown import lockdown_policy
+
+    locked = ground._replace(bound=lockdown_policy(ground.bound))
+    return files_of(compile_plan(locked, refuse_gaps=False), layout, lockdown=True)
 
 
-def _check_floor(engine: "Engine", ground: Ground) -> None:
-    """A lower version, or the same with other content, is refused before anything is written."""
-    floor = engine.store.floors().get(_audience(ground))
-    policy = ground.document.policy
-    if floor is None:
-        return
-    version, digest = floor
-    if policy.version < version:
-        raise RollbackError(f"version {policy.version} is below {version}, which was in force here")
-    if policy.version == version and ground.document.digest != digest:
-        raise EquivocationError(f"version {version} was seen here with other content")
+def _check(engine: "Engine", meta: "Meta") -> None:
+    """Refuse, before anything is written, a version below the floor and a policy that is over."""
+    from tappass_host.host.validity import check_floor, check_time
+
+    check_floor(meta, engine.store.floors())
+    # The signature was checked by the wall clock alone; here what is known to have passed counts too.
+    check_time(meta, engine.now())
 
 
-def _meta(ground: Ground, rendered: "Plan") -> Any:
+def _vouch(engine: "Engine", meta: "Meta") -> None:
+    from tappass_host.host import clock
+
+    reading, mark = clock.read(), engine.store.mark()
+    engine.store.keep_mark(clock.vouched(reading, mark, not_after=meta.expires_at))
+
+
+def _meta(ground: Ground, rendered: "Plan") -> "Meta":
     from tappass_host.host.store import Meta
-    from tappass_host.policy.times import format_instant
+    from tappass_host.policy.times import format_instant, parse_instant
 
     policy = ground.document.policy
-    return Meta(format_instant(now()), policy.version, ground.document.digest, rendered.digest)
+    return Meta(
+        made_at=format_instant(now()),
+        policy_version=policy.version,
+        policy_digest=ground.document.digest,
+        plan_digest=rendered.digest,
+        org=policy.org_id,
+        audience=f"{policy.audience.sandbox_id}|{policy.audience.host_class}",
+        not_before=parse_instant(policy.not_before),
+        expires_at=parse_instant(policy.expires_at),
+        retain_until=parse_instant(policy.retain_until) if policy.retain_until else 0,
+    )
 
 
 def _told(out: Out, ground: Ground, changes: "Sequence[Change]", *, done: bool) -> None:

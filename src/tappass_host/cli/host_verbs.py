@@ -6,7 +6,7 @@ from tappass_host.cli.tree import Entry
 
 HELP: Final = """Put a signed policy in force on this machine, and give back what was there before.
 
-Everything is done below --root: `/` for the whole machine, any folder without root's rights."""
+Everything is done below --host-root: `/` for the whole machine, any folder without root's rights."""
 
 VERBS: Final = {
     "apply": Entry("host_apply:apply", "Put a signed policy in force", "Enforcement"),
@@ -16,6 +16,8 @@ VERBS: Final = {
     "rollback": Entry(
         "host_state:rollback", "Put the rendering before this one back in force", "Enforcement"
     ),
+    "lockdown": Entry("host_state:lockdown", "Deny everything until it is released", "Enforcement"),
+    "release": Entry("host_state:release", "End a lock-down", "Enforcement"),
     "uninstall": Entry(
         "host_state:uninstall", "Give every original back and take the rest away", "Enforcement"
     ),

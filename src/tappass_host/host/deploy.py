@@ -15,13 +15,16 @@ from tappass_host.sdk.emit import emit
 _BRIDGE = Path(__file__).parents[1] / "dataplane" / "bridge.py"
 
 
-def files_of(plan: Plan, layout: Layout) -> dict[str, Wanted]:
+def files_of(plan: Plan, layout: Layout, *, lockdown: bool = False) -> dict[str, Wanted]:
     """Absolute path -> file, for everything a plan puts on a host.
+
+    In a lock-down there is nothing to judge about gaps, and what is not known of the host is rendered on the
+    safe side: there the plan need not be final.
 
     Raises:
         RenderError: two artifacts want one place, or the plan is a draft.
     """
-    if not plan.final:
+    if not plan.final and not lockdown:
         raise RenderError("the plan is a draft: the host has open questions", remedy="answer them first")
     where = {f"{use.id}/{a.id}": _place(use, a) for use in plan.uses for a in use.config.artifacts}
     found: dict[str, Wanted] = {}
