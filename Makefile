@@ -37,7 +37,8 @@ lint: setup  ## ruff, mypy, import arrows
 	@$(BIN)/lint-imports --no-cache
 
 conformance: setup  ## install the pinned targets into a cache and run everything live
-	@$(BIN)/python conformance/install.py
+	@$(BIN)/python -m pip install -q -r requirements/targets.txt || echo "MISSING  validators of previews: their live tests are skipped"
+	@$(BIN)/python conformance/install.py || echo "goes on without what is missing; every skip is counted below"
 	@$(BIN)/python conformance/run.py
 
 bench: setup  ## measure, beside an alternative in the same run

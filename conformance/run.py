@@ -13,7 +13,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 BOUND_SECONDS = 2400
 # How a skip says that a target is missing; any other skip is about what this kernel or machine cannot do.
-MISSING = re.compile(r"SKIPPED .*not installed|SKIPPED .*is missing", re.IGNORECASE)
+MISSING = re.compile(r"SKIPPED .*(?:no pinned copy is installed|could not import)", re.IGNORECASE)
 
 
 def main() -> int:
