@@ -184,7 +184,8 @@ class Lab:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout)
             connection.connect(path or self.config["listen"]["unix"])
-            connection.sendall(data)
+            with contextlib.suppress(BrokenPipeError):  # it may have answered already
+                connection.sendall(data)
             if then:
                 then(connection)
             received = b""

@@ -135,6 +135,8 @@ class Decider:
             return self._answer(bare, _denied("the verdict could not be recorded"))
         except TappassError as error:
             return self._refused(bare, f"the decision service failed: {error.message}")
+        except Exception as error:  # noqa: BLE001 - whatever it was, the call must not happen
+            return self._refused(bare, f"the decision service failed: {type(error).__name__}")
 
     def refuse(self, call: Call, peer: Peer, why: str) -> Answer:
         """Deny and record a message that cannot be judged at all."""

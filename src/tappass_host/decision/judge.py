@@ -111,7 +111,7 @@ def written(actions: tuple[a.Action, ...], workspace: str) -> Iterator[tuple[str
 def may_read(
     actions: tuple[a.Action, ...], trees: Iterable[str], workspace: str
 ) -> Iterator[tuple[str, bool]]:
-    """What a call may read, in the same form."""
+    """What a call may read, in the same form: a shell and a local server read what they like."""
     for tree in trees:
         yield tree, True
     for action in actions:
@@ -120,7 +120,5 @@ def may_read(
                 yield str(action.args.get("path", "")), False
             case a.File(op="read" | "move"):
                 yield action.path, True
-            case a.Tool(name=name) if name == "Write" or name in _NO_FILES:
-                continue
-            case a.Tool() | a.McpCall() if workspace:
+            case a.Tool(name="Bash") | a.McpCall() if workspace:
                 yield workspace, True

@@ -23,6 +23,7 @@ _HOOK: Final = "/v1/hook/"
 _DECIDE: Final = "/v1/decide"
 _JSON: Final = "application/json"
 _ADMIN_BODY: Final = 65536
+_LINGER_S: Final = 1.0
 
 Handler = Callable[[Request, bytes, Peer], Awaitable[bytes]]
 
@@ -67,6 +68,7 @@ class Server:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # connections close in the next turn of the loop
 
     async def _listen(self, path: str, uids: tuple[int, ...], handler: Handler) -> None:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -74,7 +76,9 @@ class Server:
             assert task is not None
             self._tasks.add(task)
             try:
-                await self._serve(reader, writer, handler)
+                # Only `close` cancels it, and nobody waits for it to say so.
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._serve(reader, writer, handler)
             finally:
                 self._tasks.discard(task)
 
@@ -85,19 +89,24 @@ class Server:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler
     ) -> None:
         try:
-            answer = await self._answered(reader, writer, handler)
+            writer.write(await self._answer(reader, writer, handler))
+            with contextlib.suppress(OSError, TimeoutError):
+                await writer.drain()
+                await _linger(reader, writer)
+        finally:
+            writer.close()
+
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler
+    ) -> bytes:
+        try:
+            return await self._answered(reader, writer, handler)
         except _StatusError as error:
-            answer = response(error.status, str(error).encode())
+            return response(error.status, str(error).encode())
         except TappassError as error:
-            answer = response(400, ascii_only(error.message).encode())
+            return response(400, ascii_only(error.message).encode())
         except (OSError, asyncio.IncompleteReadError):
-            answer = b""
-        with contextlib.suppress(OSError):
-            writer.write(answer)
-            await writer.drain()
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+            return b""
 
     async def _answered(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler
@@ -195,6 +204,14 @@ class Server:
             except AuditError as error:
                 raise _StatusError(503, f"it could not be recorded: {error.message}") from error
         raise _StatusError(404, "no such place here")
+
+
+async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Closing while something is unread would take the answer away from whoever is still writing."""
+    writer.write_eof()
+    async with asyncio.timeout(_LINGER_S):
+        while await reader.read(65536):
+            pass
 
 
 async def _read(reader: asyncio.StreamReader, max_body: int) -> tuple[Request, bytes]:
