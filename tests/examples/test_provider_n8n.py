@@ -21,8 +21,9 @@ PAGES = "".join(
 )
 
 
-def test_its_own_tests_pass():
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+def test_its_own_tests_pass(tmp_path):
+    storage = {"PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)}
+    env = {**os.environ, **storage}
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
         argv, cwd=PACKAGE, env=env, capture_output=True, text=True, check=False, timeout=600

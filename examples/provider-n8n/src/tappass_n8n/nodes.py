@@ -18,7 +18,7 @@ LANGCHAIN: Final = "n8n-nodes-langchain."
 # Canonical tool -> nodes that do it. A node that does two things stands at both.
 TOOLS: Final[dict[str, tuple[str, ...]]] = {
     "Bash": ("n8n-nodes-base.executeCommand",),
-    "Read": ("n8n-nodes-base.localFileTrigger", "n8n-nodes-base.readWriteFile"),
+    "Read": ("n8n-nodes-base.readWriteFile",),
     "Write": ("n8n-nodes-base.readWriteFile",),
     "WebFetch": ("@n8n/n8n-nodes-langchain.toolHttpRequest", "n8n-nodes-base.httpRequest"),
     "WebSearch": ("@n8n/n8n-nodes-langchain.toolSearXng", "@n8n/n8n-nodes-langchain.toolSerpApi"),

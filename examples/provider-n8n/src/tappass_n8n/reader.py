@@ -112,16 +112,12 @@ class Native:
         return None
 
     def _loaded(self, nodes: Sequence[str]) -> Ruling | None:
-        """A tool works if all that does it is loaded: one node of several is not the tool."""
+        """Any one of several nodes is enough to do it."""
         exclude, include = self._lists.get("NODES_EXCLUDE"), self._lists.get("NODES_INCLUDE")
         if exclude is None:
             return None
-        for node in nodes:
-            if node in exclude.entries:
-                return exclude.ruling(Effect.DENY, node)
-            if include is not None and node not in include.entries:
-                return include.ruling(Effect.DENY)
-        return (include or exclude).ruling(Effect.ALLOW, nodes[0])
+        rulings = [_node(node, exclude, include) for node in nodes]
+        return next((ruling for ruling in rulings if ruling.effect is Effect.ALLOW), rulings[0])
 
     # Files.
 
@@ -162,6 +158,14 @@ class Native:
             if listed is not None and any(address in ip_network(text) for text in listed.entries):
                 return listed.ruling(effect)
         return Ruling(Effect.ALLOW, "env#/N8N_SSRF_PROTECTION_ENABLED")
+
+
+def _node(node: str, exclude: Listed, include: Listed | None) -> Ruling:
+    if node in exclude.entries:
+        return exclude.ruling(Effect.DENY, node)
+    if include is not None and node not in include.entries:
+        return include.ruling(Effect.DENY)
+    return (include or exclude).ruling(Effect.ALLOW, node)
 
 
 def _matches(pattern: str, name: str) -> bool:
