@@ -16,6 +16,8 @@ VERBS: Final = {
     "rollback": Entry(
         "host_state:rollback", "Put the rendering before this one back in force", "Enforcement"
     ),
+    "daemon": Entry("host_daemon:daemon", "Keep what was applied in force", "Enforcement"),
+    "unit": Entry("host_daemon:unit", "Print a systemd unit for the daemon", "Enforcement"),
     "lockdown": Entry("host_state:lockdown", "Deny everything until it is released", "Enforcement"),
     "release": Entry("host_state:release", "End a lock-down", "Enforcement"),
     "uninstall": Entry(

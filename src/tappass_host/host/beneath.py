@@ -105,9 +105,13 @@ def read(path: Path, *, cap: int = MAX_BYTES) -> Found | None:
         return None
     except OSError as error:
         raise UnsafePathError(f"{path} cannot be read safely: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         _check_file(path, status, cap)
+    except UnsafePathError:
+        os.close(descriptor)
+        raise
+    with os.fdopen(descriptor, "rb") as file:
         return Found(file.read(cap + 1), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
 

@@ -201,7 +201,7 @@ class Engine:
 
     def restore(self) -> tuple[Mended, ...]:
         """Put drifted files right again; one that cannot be does not keep the others from it."""
-        return tuple(self._mended(change) for change in self.drifted())
+        return tuple(self.mend(change) for change in self.drifted())
 
     def uninstall(self) -> tuple[Change, ...]:
         """Put every original back and take everything else of ours away."""
@@ -262,7 +262,8 @@ class Engine:
         owner = (change.uid, change.gid) if change.uid >= 0 and os.geteuid() == 0 else None
         beneath.write(path, self.store.content(change.digest), change.mode, owner=owner)
 
-    def _mended(self, change: Change) -> Mended:
+    def mend(self, change: Change) -> Mended:
+        """Put one drifted file right, or say why it cannot be."""
         try:
             self._do(change)
         except TappassError as error:
@@ -317,7 +318,7 @@ class Engine:
         return Change(path, "restore", original.digest, original.mode, original.uid, original.gid)
 
     def _carries(self, meta: Meta, lockdown: Mapping[str, Wanted]) -> bool:
-        """Whether the active generation was made from the same, lock-down included, and is not locked down."""
+        """Whether the active generation was made from the same, and is not locked down."""
         active = self.store.current("active")
         if active is None or self.store.force().rendering != "normal":
             return False
