@@ -410,3 +410,20 @@ def test_a_damaged_journal_is_said_once_and_the_daemon_lives_on(host):
     host.settings.write_text("tampered")
     host.daemon._tried()
     assert host.text == "normal"
+
+
+def test_an_end_that_comes_while_nothing_happens_is_noticed_by_the_running_daemon(host):
+    host.apply()
+    stop = threading.Event()
+    running = threading.Thread(target=host.daemon.run, args=(stop,))
+    running.start()
+    try:
+        assert within(5, lambda: "daemon" in host.words())
+        time.sleep(0.3)
+        assert host.text == "normal"
+        host.clocks.boot += 1000
+        # Well below the time after which everything is read anew.
+        assert within(3, lambda: host.text == "locked")
+    finally:
+        stop.set()
+        running.join(10)

@@ -5,6 +5,7 @@ is one daemon is held by a lock of its own. Whatever goes wrong is said, and tri
 """
 
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -14,12 +15,16 @@ from tappass_host.audit.events import Drifted, Expired, PolicyLabel, Quarantined
 from tappass_host.host import beneath, clock, lock, watch
 from tappass_host.host.engine import Change, Engine, Mended
 from tappass_host.host.record import Record, Say
+from tappass_host.host.store import Meta
+from tappass_host.host.validity import validity
 from tappass_host.policy.canonical import digest
 from tappass_host.policy.errors import TappassError
 
 # How long the mark of the clock may stay in memory alone: a write a second would keep a disk awake.
 _MARK_S: Final = 60.0
 _WAIT_S: Final = 5.0
+# Where changes are seen as they happen, everything is read anew only this often: for what no event tells of.
+_ANEW_S: Final = 5.0
 
 
 class Daemon:
@@ -38,6 +43,9 @@ class Daemon:
         self._trouble = ""
         self._folders: frozenset[Path] = frozenset()
         self._had = False
+        self._meta: Meta | None = None
+        self._mark: clock.Mark | None = None
+        self._looked_at = float("-inf")
 
     def run(self, stop: Event) -> None:
         """Work until `stop` is set.
@@ -68,6 +76,8 @@ class Daemon:
             self._check_time(engine)
             mended = tuple(self._mend(engine, change) for change in engine.drifted())
             self._folders = frozenset(Path(path).parent for path in engine.store.originals())
+            self._mark = engine.store.mark()
+            self._looked_at = time.monotonic()
             return mended
 
     def close(self) -> None:
@@ -80,10 +90,17 @@ class Daemon:
         """Watch a set of folders; another generation may have others, and one that was gone may be back."""
         self._tried()
         watched = self._there()
-        for _ in watch.ticks(watched, stop, period_s=self._period_s):
-            self._tried()
+        for changed in watch.ticks(watched, stop, period_s=self._period_s):
+            if changed or self._due():
+                self._tried()
             if self._there() != watched:
                 return
+
+    def _due(self) -> bool:
+        """Whether there may be something to do although nothing happened; asked every second, so cheap."""
+        if self._trouble or not watch.watches() or time.monotonic() - self._looked_at >= _ANEW_S:
+            return True
+        return validity(self._meta, clock.trusted(self._clocks(), self._mark)) in ("early", "expired")
 
     def _there(self) -> dict[Path, int]:
         """The folders to watch. A folder that was taken away and made again is another one."""
@@ -100,7 +117,8 @@ class Daemon:
             self._trouble = ""
 
     def _check_lost(self, engine: Engine) -> None:
-        has = engine.store.current("active") is not None
+        active = engine.store.current("active")
+        has, self._meta = active is not None, active.meta if active else None
         if self._had and not has:
             reason = "the state of this host is gone: nothing is known to be in force"
             self._say("LOST", reason)

@@ -5,9 +5,10 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
-# Long enough to take the steps of one write together, short beside the 100 ms that a restore may take.
-_DEBOUNCE_MS: Final = 20
-_STEP_MS: Final = 5
+# Long enough to take the steps of one write together, short beside the 100 ms that a restore may take. The
+# watcher wakes up once a step, so a shorter one costs time although nothing happens.
+_DEBOUNCE_MS: Final = 30
+_STEP_MS: Final = 15
 
 
 def watches() -> bool:
@@ -21,10 +22,12 @@ def ticks(folders: Collection[Path], stop: Event, *, period_s: float) -> Iterato
     """Yield at every change below folders (True), and whenever nothing changed for a period (False).
 
     Folders that are not there are left out: it is the caller who makes them again, and then asks again. It
-    ends when `stop` is set.
+    ends when `stop` is set. The first yield is always True: what changed before the watch began is told by
+    no event.
     """
     there = sorted(str(folder) for folder in folders if folder.is_dir())
     if not watches() or not there:
+        yield True
         while not stop.wait(period_s):
             yield False
         return
@@ -42,7 +45,7 @@ def ticks(folders: Collection[Path], stop: Event, *, period_s: float) -> Iterato
         recursive=False,
         ignore_permission_denied=True,
     )
-    for changes in seen:
+    for number, changes in enumerate(seen):
         if stop.is_set():
             return
-        yield bool(changes)
+        yield bool(changes) or number == 0
