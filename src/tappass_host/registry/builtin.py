@@ -15,6 +15,7 @@ class Builtin(NamedTuple):
 BUILTIN: Final[dict[str, Builtin]] = {
     "bubblewrap": Builtin("kernel"),
     "claude-code": Builtin("harness"),
+    "decision-service": Builtin("host"),
     "egress-proxy": Builtin("host"),
     "k8s-netpol-gatekeeper": Builtin("kernel"),
     "llm-gateway-anthropic": Builtin("llm-gateway", aliases=("anthropic-gateway",)),
