@@ -164,6 +164,10 @@ def test_what_was_there_is_refused_adopted_and_given_back(host):
         str(host.settings),
     )
     assert list(host.files()) == ["etc/claude-code/managed-settings.json"]
+    assert host.compiled("plan", "v1").code == 0
+    # What was refused was never in force, and is no floor.
+    refused = host.compiled("apply", "v2", "--json")
+    assert refused.code == 2
     host.applied("v1", "--adopt")
     assert b"was here" not in host.settings.read_bytes()
     assert host("uninstall").code == 0

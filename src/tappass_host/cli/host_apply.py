@@ -43,8 +43,6 @@ def apply(out: Out, *, host_root: str, adopt: bool, **named: Any) -> int:
     meta = _meta(ground, rendered)
     with opened(host_root) as engine:
         _check(engine, meta)
-        # First the floor: a kill in between must not leave room for an older version.
-        engine.store.raise_floor("host", meta.org, meta.audience, meta.policy_version, meta.policy_digest)
         applied = engine.apply(wanted, meta, lockdown=lockdown, adopt=adopt)
         _vouch(engine, meta)
         locked = engine.store.force().rendering == "lockdown"

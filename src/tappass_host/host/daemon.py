@@ -13,7 +13,8 @@ from typing import Final
 
 from tappass_host.audit.events import Drifted, Expired, PolicyLabel, Quarantined
 from tappass_host.host import beneath, clock, lock, watch
-from tappass_host.host.engine import Change, Engine, Mended
+from tappass_host.host.change import Change, Mended
+from tappass_host.host.engine import Engine
 from tappass_host.host.record import Record, Say
 from tappass_host.host.store import Meta
 from tappass_host.host.validity import validity

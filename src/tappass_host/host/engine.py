@@ -10,13 +10,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from tappass_host.host import beneath, clock, lock
 from tappass_host.host.beneath import UnsafePathError
+from tappass_host.host.change import Applied, Change, ForeignFileError, Mended, Wanted
 from tappass_host.host.lock import QuarantineError
 from tappass_host.host.store import Entry, Force, Generation, Meta, Original, Store
 from tappass_host.host.validity import Validity, check_floor, check_time, validity
@@ -27,45 +28,6 @@ __all__ = ["Applied", "Change", "Engine", "ForeignFileError", "QuarantineError",
 
 _JOURNAL: Final = "journal.json"
 OPERATOR, EXPIRED = "operator", "expired"
-
-
-class ForeignFileError(TappassError):
-    """A managed file that we did not write is in the way."""
-
-
-class Wanted(NamedTuple):
-    """One file as it is to be."""
-
-    data: bytes
-    mode: int = 0o644
-
-
-class Change(NamedTuple):
-    """What is to happen at a path: `write`, `restore` (what was there before us) or `remove`.
-
-    `uid` and `gid` are of what comes back, if root may give it back; -1 is whoever we are.
-    """
-
-    path: str
-    what: str
-    digest: str = ""
-    mode: int = 0
-    uid: int = -1
-    gid: int = -1
-
-
-class Applied(NamedTuple):
-    """What an apply did."""
-
-    generation: int
-    changes: tuple[Change, ...]
-
-
-class Mended(NamedTuple):
-    """A file that was not as it should be; `error` says why it still is not."""
-
-    change: Change
-    error: str = ""
 
 
 class _Journal(Struct, frozen=True, kw_only=True):
@@ -132,6 +94,8 @@ class Engine:
         if locked is None and not self.plan(wanted) and self._carries(meta, lockdown or {}):
             return None
         self._check_foreign({**(lockdown or {}), **wanted}, adopt=adopt)
+        # Before anything is written: a kill in between must not leave room for an older version.
+        self.store.raise_floor("host", meta.org, meta.audience, meta.policy_version, meta.policy_digest)
         number = self.store.add(meta, self._kept(wanted), self._kept(lockdown or {}))
         return self._put(number, locked or Force())
 
