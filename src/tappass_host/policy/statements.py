@@ -188,16 +188,22 @@ def _network(_node: Any) -> Iterator[Statement]:
 
 def _filesystem(node: Any) -> Iterator[Statement]:
     writable_by_default = node.default == "allow"
-    roots = [root for root in (node.workspace, *node.read_write) if root]
+    roots = frozenset(root.rstrip("/") for root in (node.workspace, *node.read_write) if root)
     for entry in node.read_only:
         # A relative glob hangs from the writable roots, so it is always inside one.
         relative = not entry.startswith(("/", "~", "$"))
-        inside = writable_by_default or relative or any(_lies_in(entry, root) for root in roots)
+        inside = writable_by_default or relative or _lies_in(entry, roots)
         yield _make("filesystem.read_only", entry, "restrict" if inside else "grant")
 
 
-def _lies_in(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip("/") + "/")
+def _lies_in(path: str, roots: frozenset[str]) -> bool:
+    """Whether a path, or a folder above it, is one of the roots (written without a final slash)."""
+    above = path.rstrip("/")
+    while above not in roots:
+        above, slash, _ = above.rpartition("/")
+        if not slash:
+            return False
+    return True
 
 
 def _tools(node: Any) -> Iterator[Statement]:
