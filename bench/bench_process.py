@@ -91,7 +91,7 @@ def _render(folder: Path, env: dict[str, str]) -> list[str]:
         "policy compile org.yaml project.yaml agent.yaml --runtime five --out compiled.json",
         "policy sign compiled.json --key bench --out policy.dsse.json",
     ):
-        subprocess.run([TAPPASS, *line.split()], cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([TAPPASS, *line.split()], cwd=folder, env=env, check=True, capture_output=True)
     given = "--facts none --param workspace=/srv/checkout --param home=/home/dev --allow-gaps"
     return [TAPPASS, *f"render --policy policy.dsse.json --runtime five {given} --out out --json".split()]
 

@@ -19,18 +19,15 @@ class Timing(NamedTuple):
     best: float
 
 
-def of_call(
-    call: Callable[[], object], *, runs: int = 31, prepare: Callable[[], object] | None = None
-) -> Timing:
-    """CPU time of a call in this process. `prepare` runs before each call and is not counted."""
+def of_call(call: Callable[[], object], *, runs: int = 31, warm: bool = True) -> Timing:
+    """CPU time of a call in this process, the collector apart. `warm`: one call before is not counted."""
     times = []
-    call() if prepare is None else None
+    if warm:
+        call()
     gc.collect()
     gc.disable()
     try:
         for _ in range(runs):
-            if prepare is not None:
-                prepare()
             began = time.process_time_ns()
             call()
             times.append((time.process_time_ns() - began) / 1e6)
