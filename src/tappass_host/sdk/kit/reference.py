@@ -207,8 +207,16 @@ REFERENCE: Final[dict[str, m.Policy]] = {
     **{f"only-{aspect}": policy(**{aspect: getattr(FULL, aspect)}) for aspect in m.ASPECTS},
 }
 
+# Compared like the others, but nothing is counted on them.
+PROBING: Final[dict[str, m.Policy]] = {
+    # Folders that can be renamed, and with them what is shut or read-only far below.
+    "deep": policy(
+        filesystem=m.Filesystem(workspace="/ws", read_only=("/ws/vendor/tmp",), deny_paths=("/ws/a/b/x",))
+    ),
+}
+
 
 @cache
 def reference(name: str) -> EffectivePolicy:
     """A reference policy, parsed once."""
-    return EffectivePolicy(REFERENCE[name])
+    return EffectivePolicy({**REFERENCE, **PROBING}[name])

@@ -16,13 +16,13 @@ from tappass_host.policy.surfaces import SURFACES
 from tappass_host.sdk.changes import changes
 from tappass_host.sdk.kit import checks, compare, injection, monotone, purity, separate, strategies
 from tappass_host.sdk.kit.excused import excuses
-from tappass_host.sdk.kit.reference import REFERENCE, reference
+from tappass_host.sdk.kit.reference import PROBING, REFERENCE, reference
 from tappass_host.sdk.kit.subject import Rendered, Settings, Subject
 from tappass_host.sdk.kit.universe import actions, distinct
 from tappass_host.sdk.kit.written import digest
 
 _SHOWN = 20
-_every_policy = pytest.mark.parametrize("name", list(REFERENCE))
+_every_policy = pytest.mark.parametrize("name", [*REFERENCE, *PROBING])
 
 
 class Conformance:

@@ -306,7 +306,8 @@ class _Lowering:
         outer = self._nearest(self.grants, key)
         around = outer.access if outer else _DEFAULT_ACCESS[self.default]
         if node.access == "read" and self._narrows_nothing(node.origins) and not self._always_at(key):
-            yield self._closed("narrow", _entry(node), node.origins)
+            # Reading goes with the grant that gave way, and that is more than the entry says.
+            yield self._closed("narrow", _entry(node), node.origins)._replace(fidelity="stricter")
             return
         # What a grant that gave way no longer opens is closed by the default.
         inner_ids, over = node.origins, outer.origins[:1] if outer and not outer.loss else ()
