@@ -1,6 +1,7 @@
 """What a policy's own rules let run, asked by name: nothing of that may be closed, all else has to be."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
 
@@ -8,6 +9,7 @@ from tappass_host.policy.effective import EffectivePolicy, ToolEntry
 from tappass_host.policy.grammar.commands import CommandPattern, base_name
 from tappass_host.policy.grammar.domains import DomainRule
 from tappass_host.policy.grammar.paths import PathRule, parse_path
+from tappass_host.providers.harness.claude_code.spelling import is_spellable, only_runs_others
 
 Covered = Literal["whole", "bare", "partly", "none"]
 
@@ -46,11 +48,12 @@ class Granted:
 
     @cached_property
     def commands(self) -> dict[str, list[CommandPattern]]:
-        """Base name of a program -> the patterns that let it run."""
+        """Base name of a program -> the patterns that let it run here."""
         found: dict[str, list[CommandPattern]] = defaultdict(list)
         for entry in self._entries:
-            if isinstance(entry.rule.spec, CommandPattern):
-                found[base_name(entry.rule.spec.words[0])].append(entry.rule.spec)
+            spec = entry.rule.spec
+            if isinstance(spec, CommandPattern) and is_spellable(spec) and not only_runs_others(spec):
+                found[base_name(spec.words[0])].append(spec)
         return found
 
     def covers(self, words: tuple[str, ...]) -> Covered:
@@ -78,9 +81,9 @@ class Granted:
         rules = [rule.domain for rule in self._policy.net.allow]
         return _Hosts(rules, everything=network is None or network.default == "allow")
 
-    def fetches(self, host: str) -> bool:
-        """Whether some page of a host may be fetched, by both aspects."""
-        return self._asked_hosts.has(host) and self._open_hosts.has(host)
+    def fetches(self, host: str, parents: Iterable[str]) -> bool:
+        """Whether some page of a host may be fetched, by both aspects. `parents` are the names above it."""
+        return self._asked_hosts.has(host, parents) and self._open_hosts.has(host, parents)
 
     # Files.
 
@@ -114,10 +117,8 @@ class _Hosts:
         self._exact = frozenset(rule.host for rule in rules if not rule.wildcard)
         self._below = frozenset(rule.host for rule in rules if rule.wildcard)
 
-    def has(self, host: str) -> bool:
-        labels = host.split(".")
-        parents = (".".join(labels[at:]) for at in range(1, len(labels)))
-        return self._everything or host in self._exact or any(parent in self._below for parent in parents)
+    def has(self, host: str, parents: Iterable[str]) -> bool:
+        return self._everything or host in self._exact or not self._below.isdisjoint(parents)
 
 
 def _meets(pattern: CommandPattern, words: tuple[str, ...]) -> bool:

@@ -122,6 +122,7 @@ MCP: Final = McpFeatures(servers="identity", tools=True, ask=False)
 # Ways round, and why something is not held. Each is short: reports print them.
 ADDED_FOLDERS: Final = "folders that the user adds (--add-dir, additionalDirectories) may be read"
 ANY_CASE: Final = "names that differ in case only are one name to it"
+PORT_BLIND: Final = "every port of a host that may be fetched from is open"
 OTHER_MODE: Final = "started with --permission-mode acceptEdits it writes below the folder it is started in"
 OTHER_FOLDER: Final = "everything below the folder it is started in may be read"
 EXPANDED: Final = (

@@ -69,9 +69,11 @@ class _Rendering:
     def config(self) -> TargetConfig:
         """Everything, in the order of the aspects."""
         self._harden()
-        self._tools()
+        rest = self._tools()
         self._files()
         self._fetches()
+        for item in rest:
+            self._close_rest(item)
         put_sandbox(self.b, lambda: self.settings, self._why_no_sandbox())
         self._servers()
         self._models()
@@ -115,31 +117,41 @@ class _Rendering:
 
     # Tools.
 
-    def _tools(self) -> None:
-        bounded = self.managed and self.options.max_version != "any"
-        items = tools.lowered(self.policy, self.granted, supervised=self.supervised, bounded=bounded)
+    @property
+    def _bounded(self) -> bool:
+        """Whether no version starts that was not looked at."""
+        return self.managed and self.options.max_version != "any"
+
+    def _tools(self) -> list[Item]:
+        """Write what the policy names, and return what is about all else."""
+        items = tools.lowered(self.policy, self.granted, supervised=self.supervised, bounded=self._bounded)
         if self.mode:
             self.settings.set("/permissions/defaultMode", self.mode, by="the mode that rules are read in")
-        for item in self.b.lower(items, at=self._at(info.PERMISSIONS)):
-            self._tool(item, bounded=bounded)
+        kept = self.b.lower(items, at=self._at(info.PERMISSIONS))
+        for item in kept:
+            self._tool(item)
+        return [item for item in kept if item.op in ("default", "unknown")]
 
-    def _tool(self, item: Item, *, bounded: bool) -> None:
+    def _tool(self, item: Item) -> None:
         match item.op:
-            case "default":
-                self._default(item)
-            case "unknown":
-                self._bound(item, bounded=bounded)
-                self._close("deny", () if self.granted.names("@internal") else INTERNAL, item)
             case "group":
                 self.settings.credit(self._anchor, by=item)
             case "no tool":
-                self._bound(item, bounded=bounded)
+                self._bound(item)
             case "allow" | "ask" | "deny":
                 assert isinstance(item.value, ToolRule)
                 self._close(item.op, tools.native(item.value), item)
                 if item.op == "deny" and item.origins[0].startswith("tools.ask["):
                     # Nobody is asked in the closed mode: what the rule does not see is denied by the mode.
                     self.settings.credit(self._anchor, by=item)
+
+    def _close_rest(self, item: Item) -> None:
+        """What would run although no rule names it, by name."""
+        if item.op == "default":
+            self._default(item)
+        else:
+            self._bound(item)
+            self._close("deny", () if self.granted.names("@internal") else INTERNAL, item)
 
     def _default(self, item: Item) -> None:
         self.settings.credit(self._anchor, by=item)
@@ -161,9 +173,9 @@ class _Rendering:
         for rule in found:
             self.settings.add(pointer, rule, by=by)
 
-    def _bound(self, item: Item, *, bounded: bool) -> None:
+    def _bound(self, item: Item) -> None:
         """Where no newer version starts, there is no tool that nobody looked at."""
-        if bounded:
+        if self._bounded:
             self.settings.set("/requiredMaximumVersion", self.options.max_version, by=item)
         else:
             self.settings.credit(self._anchor, by=item)

@@ -14,6 +14,7 @@ from tappass_host.policy.errors import RenderError
 from tappass_host.policy.grammar.commands import CommandPattern
 from tappass_host.policy.grammar.domains import DomainRule
 from tappass_host.policy.grammar.paths import PathRule
+from tappass_host.policy.grammar.shell_wrappers import unwrap
 from tappass_host.policy.grammar.tools import ToolRule
 from tappass_host.providers.harness.claude_code.binary import NATIVE
 from tappass_host.sdk.claims import Item
@@ -29,13 +30,23 @@ def spellable(item: Item) -> Item:
     rule = item.value
     if not isinstance(rule, ToolRule) or not isinstance(rule.spec, CommandPattern):
         return item
-    if item.refused or item.under or all(map(_BARE_WORD.fullmatch, rule.spec.words)):
+    if item.refused or item.under or is_spellable(rule.spec):
         return item
     safe = list(_leading_bare(rule.spec.words))
     if item.op == "allow" or not safe:
         return item._replace(refused=QUOTED_WORD)
     wider = CommandPattern(tuple(safe), prefix=True)
     return item._replace(value=ToolRule("Bash", wider), fidelity="stricter")
+
+
+def is_spellable(pattern: CommandPattern) -> bool:
+    """Whether a rule can be about exactly these words."""
+    return all(map(_BARE_WORD.fullmatch, pattern.words))
+
+
+def only_runs_others(pattern: CommandPattern) -> bool:
+    """Whether it names a program that runs what its arguments name: no rule of a policy allows that."""
+    return unwrap((*pattern.words, "x") if pattern.prefix else pattern.words) is not None
 
 
 def _leading_bare(words: tuple[str, ...]) -> Iterator[str]:

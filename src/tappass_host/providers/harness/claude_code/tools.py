@@ -5,12 +5,13 @@ documentation hosts, reads below the working folder and tools for its own bookke
 """
 
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Final, Literal
 
 from tappass_host.policy.effective import EffectivePolicy
 from tappass_host.policy.grammar.commands import CommandPattern, base_name
+from tappass_host.policy.grammar.domains import DomainRule
 from tappass_host.policy.grammar.paths import PathRule
-from tappass_host.policy.grammar.shell_wrappers import unwrap
 from tappass_host.policy.grammar.tools import CANONICAL_TOOLS, ToolRule
 from tappass_host.providers.harness.claude_code import info
 from tappass_host.providers.harness.claude_code.binary import (
@@ -23,7 +24,7 @@ from tappass_host.providers.harness.claude_code.binary import (
     UNSEEN_WRAPPERS,
 )
 from tappass_host.providers.harness.claude_code.granted import Granted
-from tappass_host.providers.harness.claude_code.spelling import rules, spellable
+from tappass_host.providers.harness.claude_code.spelling import only_runs_others, rules, spellable
 from tappass_host.sdk.claims import Item
 from tappass_host.sdk.lowering import ToolFeatures, lower_tools
 
@@ -33,7 +34,10 @@ SPECS: Final = frozenset({"Bash", "Read", "Write", "WebFetch"})
 _FREE: Final = tuple((tuple(text.split(" ")), text) for text in READ_ONLY_COMMANDS)
 _MORE: Final = tuple(((text,), text) for text in (*EDIT_COMMANDS, *GRANTED_WRAPPERS))
 _READ_ONLY: Final = "filesystem.read_only["
-_FREE_HOSTS: Final = tuple(sorted({entry.partition("/")[0] for entry in PREAPPROVED_HOSTS}))
+_FREE_HOSTS: Final = {
+    host: tuple(accumulate(reversed(host.split(".")[1:]), lambda below, label: f"{label}.{below}"))
+    for host in sorted({entry.partition("/")[0] for entry in PREAPPROVED_HOSTS})
+}
 
 
 def mode_of(policy: EffectivePolicy) -> Mode:
@@ -82,8 +86,7 @@ class _Losses:
             return item
         if item.op == "default" and item.value != "allow":
             # Subshells, groups and loops around an allowed command are refused with everything else.
-            strict = item.value == "deny" and self._granted.commands
-            item = item._replace(fidelity="stricter") if strict else item
+            item = item._replace(fidelity="stricter") if self._granted.commands else item
             return _lose(item, *self._default(ask=item.value == "ask"))
         if item.op == "unknown":
             return _lose(item, "" if self._bounded else info.LATER_TOOLS)
@@ -99,8 +102,11 @@ class _Losses:
         reads = granted.names("Read") or granted.names("Write")
         if reads and not granted.bare("Read") and not (self._supervised and granted.reads_workspace()):
             yield info.OTHER_FOLDER
-        if any(isinstance(e.rule.spec, PathRule) for e in self._policy.tools.allow):
+        specs = [entry.rule.spec for entry in self._policy.tools.allow]
+        if any(isinstance(spec, PathRule) for spec in specs):
             yield info.ANY_CASE
+        if any(isinstance(spec, DomainRule) for spec in specs):
+            yield info.PORT_BLIND
         yield from self._shell()
 
     def _shell(self) -> Iterator[str]:
@@ -122,8 +128,8 @@ class _Losses:
             return self._custom(item)
         if item.op == "ask" and item.origins[:1] == (self._by_default,):
             return item._replace(op="absent")  # it asks by itself; what does not is closed by name
-        if item.op == "allow" and isinstance(rule.spec, CommandPattern):
-            return _runnable(item, rule.spec)
+        if item.op == "allow" and isinstance(rule.spec, CommandPattern) and only_runs_others(rule.spec):
+            return item._replace(refused=info.NEVER_ALLOWED.format(base_name(rule.spec.words[0])))
         if item.op == "allow":
             return item
         if isinstance(rule.spec, CommandPattern):
@@ -148,14 +154,6 @@ class _Losses:
         found = self._granted.commands.get(base_name(denied.words[0]), ())
         shorter = [s for s in found if s.prefix and len(s.words) < len(denied.words)]
         return any(denied.words[1 : len(s.words)] == s.words[1:] for s in shorter)
-
-
-def _runnable(item: Item, pattern: CommandPattern) -> Item:
-    """No rule of a policy lets a program run that only runs others; here it would let all of them run."""
-    example = (*pattern.words, "x") if pattern.prefix else pattern.words
-    if unwrap(example) is None:
-        return item
-    return item._replace(refused=info.NEVER_ALLOWED.format(base_name(pattern.words[0])))
 
 
 def _lose(item: Item, *losses: str) -> Item:
@@ -190,4 +188,5 @@ def free_commands(granted: Granted, *, modes: bool) -> Iterator[str]:
 
 def free_hosts(granted: Granted) -> Iterator[str]:
     """Rules for the hosts that are fetched from by themselves, as far as no rule lets them."""
-    return (f"WebFetch(domain:{host})" for host in _FREE_HOSTS if not granted.fetches(host))
+    shut = (host for host, parents in _FREE_HOSTS.items() if not granted.fetches(host, parents))
+    return (f"WebFetch(domain:{host})" for host in shut)
