@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-
 # The suite gives the same answer twice; `TAPPASS_EXPLORE=1` looks for new examples.
 settings.register_profile("steady", derandomize=True, deadline=None)
 if not os.environ.get("TAPPASS_EXPLORE"):
