@@ -110,7 +110,9 @@ def generated(count):
         for _ in range(pick.randint(1, 3)):
             at = pick.randint(0, len(line))
             line = line[:at] + pick.choice(PIECES) + line[at + pick.choice([0, 0, 1]) :]
-        lines.append(line)
+        # A real bash runs these: a redirection that was made up must never reach a path of the machine.
+        if not (">" in line and "/" in line):
+            lines.append(line)
     return lines
 
 
