@@ -251,8 +251,9 @@ def one_checkpoint_gone(world):
 
 def checkpoint_edited(world):
     path = world.folder / files.CHECKPOINTS
-    data = path.read_bytes().replace(b'"head":"', b'"head":"0', 1).replace(b'0"', b'"', 1)
-    path.write_bytes(data)
+    first, *rest = path.read_bytes().splitlines()
+    edited = json.loads(first) | {"head": "0" * 64}
+    path.write_bytes(b"\n".join([dumps(edited), *rest]) + b"\n")
 
 
 # Found without any witness: by the chain, the checkpoints beside it and the writer's own key.

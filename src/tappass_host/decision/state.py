@@ -1,7 +1,8 @@
 """What must survive a restart: counts, labels, tainted files, and what people answered. One SQLite file.
 
 All sandboxes of an agent share it, so a budget is the agent's and a file that one sandbox tainted is tainted
-for the next. Every commit is on the disk before its verdict leaves.
+for the next. What is committed outlives this process; labels and answers are on the disk before a verdict
+leaves, so they outlive a loss of power too. A count of the last minute need not.
 """
 
 import contextlib
@@ -49,12 +50,13 @@ class State:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lasting = False
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _private(path)
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_MS / 1000)
             self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_SCHEMA)
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version not in (0, _VERSION):
@@ -82,8 +84,19 @@ class State:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+            self._sync()
+        except (sqlite3.Error, OSError) as error:
             raise MissingTargetError(f"{self.path} cannot be written: {error}") from error
+
+    def _sync(self) -> None:
+        """Put the last commit on the disk: everything that is in the log of the database up to now."""
+        if self._lasting:
+            handle = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            self._lasting = False
 
     # -- budget
 
@@ -107,13 +120,11 @@ class State:
 
     def set_labels(self, sandbox: str, labels: Iterable[str], request: str) -> list[str]:
         """Set labels; gives those that are new."""
-        return [
-            label
-            for label in sorted(labels)
-            if self._db.execute(
-                "INSERT OR IGNORE INTO labels VALUES (?, ?, ?)", (sandbox, label, request)
-            ).rowcount
-        ]
+        insert = "INSERT OR IGNORE INTO labels VALUES (?, ?, ?)"
+        wanted = sorted(labels)
+        new = [label for label in wanted if self._db.execute(insert, (sandbox, label, request)).rowcount]
+        self._lasting = self._lasting or bool(new)
+        return new
 
     def clear(self, sandbox: str, label: str) -> bool:
         """Take a label from a sandbox and from every file; gives whether it was there."""
@@ -124,6 +135,7 @@ class State:
     def taint_files(self, places: Iterable[tuple[str, bool]], labels: Iterable[str]) -> None:
         """Mark what is written while labels are set."""
         rows = [(path, label, tree) for path, tree in places for label in sorted(labels)]
+        self._lasting = self._lasting or bool(rows)
         self._db.executemany("INSERT OR IGNORE INTO files VALUES (?, ?, ?)", rows)
         (found,) = self._db.execute("SELECT count(*) FROM files").fetchone()
         if found > _MOST_FILES:
@@ -149,6 +161,7 @@ class State:
     def grant(self, grant: Grant) -> None:
         """Keep a yes; a newer one for the same call takes its place."""
         self._db.execute("REPLACE INTO grants VALUES (?, ?, ?, ?, ?)", grant)
+        self._lasting = True
 
     def use(self, binding: str, now: float) -> str:
         """Use a yes for this very call; gives the request that was answered, or an empty text."""
@@ -158,10 +171,12 @@ class State:
             return ""
         if row[0]:
             self._db.execute("DELETE FROM grants WHERE binding = ?", (binding,))
+            self._lasting = True
         return str(row[1])
 
     def revoke(self, request: str) -> bool:
         """Take a yes back; gives whether there was one."""
+        self._lasting = True
         return bool(self._db.execute("DELETE FROM grants WHERE request = ?", (request,)).rowcount)
 
     def grants(self, now: float) -> list[Grant]:

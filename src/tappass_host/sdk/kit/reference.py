@@ -213,6 +213,16 @@ PROBING: Final[dict[str, m.Policy]] = {
     "deep": policy(
         filesystem=m.Filesystem(workspace="/ws", read_only=("/ws/vendor/tmp",), deny_paths=("/ws/a/b/x",))
     ),
+    # Hosts that are denied in the midst of what is granted; and code that may reach hosts.
+    "overlap": policy(
+        network=m.Network(
+            allow_domains=("*.example.com:8443", "api.x.org:8443", "other.net"),
+            deny_domains=("bad.example.com",),
+            deny_categories=("paste_services",),
+            category_domains={"paste_services": ("other.net",)},
+        ),
+        interpreter=m.Interpreter(host_functions=("http_get",), network="allowlist"),
+    ),
 }
 
 

@@ -186,7 +186,8 @@ class _Rendering:
 
     def _places(self) -> None:
         doc, options = self.doc, self.options
-        state = self.paths.get("state", "/var/lib/tappass")
+        # What it remembers outlives generations; a host may keep that apart from what it renders.
+        state = self.paths.get("data") or self.paths.get("state", "/var/lib/tappass")
         files = self.policy.doc.filesystem
         doc.set("/listen/unix", self._socket(), by="one socket for one sandbox")
         if options.uids:
