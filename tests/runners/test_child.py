@@ -223,7 +223,9 @@ def hostile(make_manifest, monkeypatch, now):
 def test_hostile_child(hostile, script, status, error):
     result = hostile(script, host_functions={"big": lambda: "x" * 100_000})
     assert result.status == status, result
-    assert error in ("", result.error and result.error.type), result
+    # A child that dies with unread input resets the connection: then its death may be seen before its words.
+    known = {error, "ChildCrashedError"} if error == "ProtocolError" else {error}
+    assert error == "" or (result.error is not None and result.error.type in known), result
     assert result.usage.wall_ms < 5000
 
 
